@@ -1,0 +1,1 @@
+"""What every room stands on: contracts, problems, calls, data and telemetry. Knows no room."""
