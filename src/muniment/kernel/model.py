@@ -2,7 +2,7 @@
 
 import base64
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,47 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Field,
     PlainSerializer,
     PlainValidator,
+    SerializerFunctionWrapHandler,
     WithJsonSchema,
+    model_serializer,
 )
+
+T = TypeVar("T")
 
 
 class Model(BaseModel):
     """A value: frozen, and closed to fields it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Change(Model):
+    """A partial update: a field left out keeps what stands, null clears it (`model_fields_set` tells)."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_set(self, default: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {k: v for k, v in default(self).items() if k in self.model_fields_set}
+
+
+class Nothing(Model):
+    """The request or the answer that has nothing to say."""
+
+
+class Paged(Model):
+    """A request for one page of a list."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: str | None = Field(default=None, max_length=1024)
+
+
+class Page(Model, Generic[T]):
+    """One page of a list; `next_cursor` asks for the next, null when this was the last."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
 
 
 def _rfc3339(at: datetime) -> str:

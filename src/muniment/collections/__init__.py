@@ -1,0 +1,1 @@
+"""The collections room; others import its contract only."""

@@ -1,0 +1,206 @@
+"""Collections' contract: named sets of documents, who belongs to them, and which index they use."""
+
+from typing import Annotated, Protocol
+
+from pydantic import Field, StringConstraints
+
+from muniment.identity.contract import Level, SubjectName
+from muniment.kernel.contract import idempotent
+from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
+from muniment.kernel.problems import Problem
+
+CollectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+"""ISO 639-1."""
+
+
+class IndexRef(Model):
+    """Where chunks are searched: an embedding model, a chunking recipe, a generation. `name` joins the three."""
+
+    name: str
+    model: str
+    recipe: str
+    generation: int
+
+
+class CreateCollection(Model):
+    name: CollectionName
+    title: Text | None = Field(default=None, max_length=512)
+    description: Text | None = Field(default=None, max_length=8192)
+    access_level: Level = "internal"
+    members: tuple[SubjectName, ...] = ()
+    managers: tuple[SubjectName, ...] = ()
+    grants: tuple[SubjectName, ...] = ()
+    language: Language | None = None
+
+
+class Collection(Model):
+    """A collection as its readers see it; who belongs to it is shown to those who may change that.
+
+    `documents` is how many of its documents the caller may read; this room leaves it null, the edge fills it.
+    """
+
+    id: str
+    name: str
+    title: str | None
+    description: str | None
+    access_level: Level
+    members: tuple[str, ...] | None
+    managers: tuple[str, ...] | None
+    grants: tuple[str, ...] | None
+    language: str | None
+    created_at: Time
+    documents: int | None = None
+
+
+class GetCollection(Model):
+    """By name. `readable` are ids of collections in which the caller reads a document: those are seen, too."""
+
+    name: str = Field(max_length=256)
+    readable: frozenset[str] = frozenset()
+
+
+class ListCollections(Paged):
+    """Those the caller may see; `readable` as in GetCollection."""
+
+    readable: frozenset[str] = frozenset()
+
+
+class UpdateCollection(Change):
+    """`name` is the collection's, from the path; it cannot be changed."""
+
+    name: str
+    title: Text | None = Field(default=None, max_length=512)
+    description: Text | None = Field(default=None, max_length=8192)
+    access_level: Level | None = None
+    members: tuple[SubjectName, ...] | None = None
+    managers: tuple[SubjectName, ...] | None = None
+    grants: tuple[SubjectName, ...] | None = None
+    language: Language | None = None
+
+
+class DeleteCollection(Model):
+    name: str = Field(max_length=256)
+
+
+class DeletedCollection(Model):
+    """What was deleted, and the id of the run (of the documents room) that purges its documents.
+
+    Also the data of the event `collection.deleted`.
+    """
+
+    id: str
+    name: str
+    run: str
+
+
+class Entitle(Model):
+    """A principal as identity knows it: its id, all its group ids, its clearance."""
+
+    principal: str
+    group_ids: tuple[str, ...]
+    clearance: Level
+
+
+class Entitlement(Model):
+    """This room's part of an entitlement, as of `epoch`.
+
+    `tokens` are `col_<id>:<level>` for each membership and level up to the clearance, and `col_<id>:granted`.
+    `withheld` are ids of collections that are deleted but not yet purged: no token opens them any more.
+    """
+
+    tokens: tuple[str, ...]
+    withheld: tuple[str, ...]
+    epoch: str
+
+
+class Lookup(Model):
+    """Collections by name or by id, in any mixture."""
+
+    collections: tuple[str, ...]
+
+
+class CollectionRef(Model):
+    """A collection and what the present caller is to it.
+
+    `visible`: the caller sees it without reading any of its documents (manager, member, granted, admin).
+    """
+
+    id: str
+    name: str
+    access_level: Level
+    language: str | None
+    index: IndexRef
+    visible: bool
+    member: bool
+    manager: bool
+
+
+class CollectionRefs(Model):
+    """Those that exist, in the order asked; unknown and deleted ones are left out."""
+
+    items: tuple[CollectionRef, ...]
+
+
+class Indexes(Model):
+    """Every index that a collection uses at present."""
+
+    items: tuple[IndexRef, ...]
+
+
+class Purged(Model):
+    """The documents of a deleted collection are gone; its row may go as well."""
+
+    collection: str
+
+
+class CollectionMissing(Problem, status=404):
+    """No such collection, or none that the caller may see; `collection` names it."""
+
+
+class CollectionTaken(Problem, status=409): ...
+
+
+class Collections(Protocol):
+    """Named sets of documents."""
+
+    async def create(self, request: CreateCollection) -> Collection:
+        """Make a collection; the caller becomes its member and manager. Needs `documents:write`."""
+        ...
+
+    @idempotent
+    async def list(self, request: ListCollections) -> Page[Collection]: ...
+
+    @idempotent
+    async def get(self, request: GetCollection) -> Collection: ...
+
+    @idempotent
+    async def update(self, request: UpdateCollection) -> Collection:
+        """Change fields, members, managers or grants; in force for every request that starts after the answer."""
+        ...
+
+    @idempotent
+    async def delete(self, request: DeleteCollection) -> DeletedCollection:
+        """Gone at once for everyone; its documents are purged by the event `collection.deleted`."""
+        ...
+
+    @idempotent
+    async def entitle(self, request: Entitle) -> Entitlement:
+        """This room's part of a principal's entitlement."""
+        ...
+
+    @idempotent
+    async def lookup(self, request: Lookup) -> CollectionRefs:
+        """For other rooms: ids, names, index and the caller's standing. Says nothing about visibility to the caller."""
+        ...
+
+    @idempotent
+    async def indexes(self, request: Nothing) -> Indexes:
+        """For retrieval over everything."""
+        ...
+
+    @idempotent
+    async def purged(self, request: Purged) -> Nothing:
+        """For the documents room, when a deleted collection's documents are gone."""
+        ...

@@ -1,0 +1,438 @@
+"""Documents' contract: what is kept, who may read it, and how far its ingestion is."""
+
+from datetime import date
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from muniment.identity.contract import Level, SubjectName
+from muniment.kernel.blobs import Staged
+from muniment.kernel.contract import idempotent
+from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
+from muniment.kernel.problems import Problem
+
+DocumentType = Literal[
+    "PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"
+]
+ReviewStatus = Literal["draft", "review", "approved", "deprecated"]
+VersionState = Literal["received", "parsed", "chunked", "embedded", "indexed", "current", "retired", "failed"]
+RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+ChunkKind = Literal["body", "header", "code", "table", "list"]
+Key = Annotated[Text, StringConstraints(min_length=1, max_length=1024)]
+Word = Annotated[Text, StringConstraints(min_length=1, max_length=256)]
+Words = tuple[Word, ...]
+ProblemDocument = dict[str, JsonValue]
+"""A problem as in RFC 9457."""
+
+
+class Span(Model):
+    """[start, end) in Unicode code points of a version's text."""
+
+    start: int
+    end: int
+
+
+class Fields(Model):
+    """The known fields of a document that people and front matter set (the glossary's common fields)."""
+
+    title: Text | None = Field(default=None, max_length=1024)
+    type: DocumentType | None = None
+    summary: Text | None = Field(default=None, max_length=8192)
+    author: Word | None = None
+    status: ReviewStatus | None = None
+    source_url: Text | None = Field(default=None, max_length=4096)
+    department: Word | None = None
+    tags: Words | None = None
+    created_at: Time | None = None
+    modified_at: Time | None = None
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] | None = None
+    product: Word | None = None
+    epic: Word | None = None
+    release: Word | None = None
+    priority: Literal["P0", "P1", "P2", "P3"] | None = None
+    stakeholders: Words | None = None
+    target_date: date | None = None
+    dependencies: Words | None = None
+    feature_tags: Words | None = None
+    approval_status: Word | None = None
+    story_points: float | None = None
+    component: Word | None = None
+    layer: Word | None = None
+    technology_stack: Words | None = None
+    api_endpoints: Words | None = None
+    review_status: Word | None = None
+    implementation_status: Word | None = None
+    repository: Word | None = None
+    file_path: Text | None = Field(default=None, max_length=4096)
+    programming_language: Word | None = None
+    test_coverage: float | None = None
+    last_commit: Word | None = None
+
+
+FIELD_NAMES: frozenset[str] = frozenset(Fields.model_fields)
+
+
+class Options(Fields):
+    """What may be said with an upload. Access options left out of a later upload keep what stands."""
+
+    key: Key | None = None
+    access_level: Level | None = None
+    owner: SubjectName | None = None
+    grants: tuple[SubjectName, ...] | None = None
+    metadata: dict[str, JsonValue] | None = None
+
+
+class NewDocument(Model):
+    """A document to be taken: its bytes staged in the blob store, or its text. `name` is the file's name, if any."""
+
+    content: Staged | Text
+    name: str | None = Field(default=None, max_length=1024)
+    media_type: str | None = Field(default=None, max_length=256)
+    options: Options = Options()
+
+
+class Upload(Model):
+    """Documents for one collection, in order."""
+
+    collection: str = Field(max_length=256)
+    documents: tuple[NewDocument, ...] = Field(min_length=1, max_length=10_000)
+    idempotency_key: str | None = Field(default=None, max_length=256)
+
+
+class UploadedDocument(Model):
+    """What became of one document: `run` is null when nothing is to be done, `problem` set when it was refused."""
+
+    id: str | None
+    key: str | None
+    version: int | None
+    duplicate: bool = False
+    run: str | None = None
+    problem: ProblemDocument | None = None
+
+
+class Uploaded(Model):
+    """`run` is the batch's, which ends when all of its documents' have; null when nothing is to be done."""
+
+    run: str | None
+    documents: tuple[UploadedDocument, ...]
+
+
+class Version(Model):
+    number: int
+    state: VersionState
+    problem: ProblemDocument | None
+    created_at: Time
+    current_from: Time | None
+    current_to: Time | None
+    size_bytes: int
+    media_type: str
+    chunks: int
+
+
+class Document(Fields):
+    """A document as its readers see it. `version` is the current one's number, null before the first is ready.
+
+    `grants` is null for those who may not change them.
+    """
+
+    id: str
+    collection: str
+    key: str
+    access_level: Level
+    owner: str | None
+    grants: tuple[str, ...] | None
+    content_hash: str | None
+    metadata: dict[str, JsonValue]
+    version: int | None
+    versions: tuple[Version, ...]
+
+
+class ListDocuments(Paged):
+    """Documents of one collection that the caller may read. `sort`: a field, descending with `-` in front."""
+
+    collection: str = Field(max_length=256)
+    state: VersionState | None = None
+    status: ReviewStatus | None = None
+    type: DocumentType | None = None
+    key: str | None = None
+    key_prefix: str | None = None
+    sort: Literal["key", "-key", "created_at", "-created_at", "modified_at", "-modified_at"] = "key"
+
+
+class ById(Model):
+    id: str = Field(max_length=256)
+
+
+class ByKey(Model):
+    collection: str = Field(max_length=256)
+    key: Key
+
+
+class OfVersion(Model):
+    """A document, and one of its versions (null: the current one)."""
+
+    id: str = Field(max_length=256)
+    version: int | None = Field(default=None, ge=1)
+
+
+class PageSpan(Span):
+    number: int
+
+
+class SectionSpan(Span):
+    path: tuple[str, ...]
+
+
+class DocumentText(Model):
+    """The extracted text of a version; every span of it counts in this text."""
+
+    version: int
+    text: str
+    pages: tuple[PageSpan, ...]
+    sections: tuple[SectionSpan, ...]
+
+
+class Content(Model):
+    """The original bytes by reference: a key in the shared blob store."""
+
+    blob: str
+    name: str
+    media_type: str
+    size_bytes: int
+
+
+class UpdateDocument(Fields, Change):
+    """A partial update of fields and metadata; embeds nothing, unless the title changes."""
+
+    id: str = Field(max_length=256)
+    metadata: dict[str, JsonValue] | None = None
+
+
+class Access(Model):
+    """`readers`-relevant facts of a document. `owner` is null when the user is gone."""
+
+    access_level: Level
+    owner: str | None
+    grants: tuple[str, ...]
+
+
+class SetAccess(Change):
+    """Omitted keeps, `[]` empties; in force for every request that starts after the answer."""
+
+    id: str = Field(max_length=256)
+    access_level: Level | None = None
+    owner: SubjectName | None = None
+    grants: tuple[SubjectName, ...] | None = None
+
+
+class Progress(Model):
+    done: int
+    total: int | None
+    unit: str
+
+
+class Run(Model):
+    """One execution of a task."""
+
+    id: str
+    kind: str
+    state: RunState
+    progress: Progress
+    attempts: int
+    next_attempt_at: Time | None
+    eta_seconds: float | None
+    problem: ProblemDocument | None
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    collection: str | None
+    document: str | None
+
+
+class ListRuns(Paged):
+    state: RunState | None = None
+    kind: str | None = None
+    collection: str | None = None
+
+
+class PurgeCollection(Model):
+    """A collection was deleted: remove all its documents, as the run `run`. Data of `collection.deleted`."""
+
+    id: str
+    name: str
+    run: str
+
+
+class Hydrate(Model):
+    """Chunks found by a search, to be read by the present caller."""
+
+    chunks: tuple[str, ...] = Field(max_length=2000)
+
+
+class DocumentBrief(Model):
+    id: str
+    key: str
+    title: str
+    collection: str
+    type: DocumentType
+    version: int
+    source_url: str | None
+    metadata: dict[str, JsonValue]
+
+
+class ChunkText(Model):
+    """`text` = `text[span.start:span.end]` of the version."""
+
+    id: str
+    text: str
+    span: Span
+    page: int | None
+    section: tuple[str, ...]
+    kind: ChunkKind
+
+
+class ParentText(Model):
+    """What a reader or a model should read around a chunk."""
+
+    text: str
+    span: Span
+
+
+class Passage(Model):
+    document: DocumentBrief
+    chunk: ChunkText
+    parent: ParentText
+
+
+class Passages(Model):
+    """By chunk id, as of one snapshot: only chunks of current versions that the caller may read."""
+
+    passages: dict[str, Passage]
+
+
+class Counts(Model):
+    """Documents readable by the caller, by collection id."""
+
+    counts: dict[str, int]
+
+
+class CountReadable(Model):
+    """`collections` null: all collections in which the caller reads anything."""
+
+    collections: tuple[str, ...] | None = None
+
+
+class DocumentsStatus(Model):
+    """Numbers for the operator; they name nothing."""
+
+    documents: int
+    chunks: int
+    versions: dict[str, int]
+    runs: dict[str, int]
+
+
+class DocumentMissing(Problem, status=404):
+    """No such document, or none that the caller may read; `document` names it."""
+
+
+class VersionMissing(Problem, status=404): ...
+
+
+class KeyTaken(Problem, status=409):
+    """The key belongs to a document that the caller may not read; choose another key."""
+
+
+class RunMissing(Problem, status=404): ...
+
+
+class RunNotOver(Problem, status=409):
+    """Only a run that ended can be retried; only one that has not can be cancelled."""
+
+
+class NotText(Problem, status=422):
+    """The bytes are not text in a known encoding."""
+
+
+class FileBroken(Problem, status=422):
+    """The file cannot be read as what it claims to be: broken, truncated."""
+
+
+class FileEncrypted(Problem, status=422):
+    """The file is protected by a password; upload an unprotected copy."""
+
+
+class FileEmpty(Problem, status=422):
+    """The file holds no text."""
+
+
+class FormatUnknown(Problem, status=422):
+    """No parser here reads this type."""
+
+
+class ParserLimit(Problem, status=422):
+    """Parsing went over its bound of time, memory or output; `limit` names it."""
+
+
+class Documents(Protocol):
+    """The registry of documents and their ingestion. Every operation is under the caller's rights."""
+
+    async def upload(self, request: Upload) -> Uploaded:
+        """Take documents; what is answered for is durable. Ingestion follows, visible in the runs."""
+        ...
+
+    @idempotent
+    async def list(self, request: ListDocuments) -> Page[Document]: ...
+
+    @idempotent
+    async def get(self, request: ById) -> Document: ...
+
+    @idempotent
+    async def text(self, request: OfVersion) -> DocumentText: ...
+
+    @idempotent
+    async def content(self, request: OfVersion) -> Content: ...
+
+    @idempotent
+    async def update(self, request: UpdateDocument) -> Document: ...
+
+    @idempotent
+    async def get_access(self, request: ById) -> Access: ...
+
+    @idempotent
+    async def set_access(self, request: SetAccess) -> Access: ...
+
+    @idempotent
+    async def delete(self, request: ById) -> Nothing:
+        """In no search that starts after the answer."""
+        ...
+
+    @idempotent
+    async def delete_by_key(self, request: ByKey) -> Nothing: ...
+
+    @idempotent
+    async def get_run(self, request: ById) -> Run: ...
+
+    @idempotent
+    async def list_runs(self, request: ListRuns) -> Page[Run]: ...
+
+    @idempotent
+    async def retry_run(self, request: ById) -> Run: ...
+
+    @idempotent
+    async def cancel_run(self, request: ById) -> Run: ...
+
+    @idempotent
+    async def hydrate(self, request: Hydrate) -> Passages:
+        """The second lock: text of found chunks, if their version is current and the caller may read it now."""
+        ...
+
+    @idempotent
+    async def count_readable(self, request: CountReadable) -> Counts: ...
+
+    @idempotent
+    async def purge_collection(self, request: PurgeCollection) -> Nothing:
+        """For collections' event; the same run again changes nothing."""
+        ...
+
+    @idempotent
+    async def status(self, request: Nothing) -> DocumentsStatus: ...

@@ -1,0 +1,1 @@
+"""The embedding room; others import its contract only."""

@@ -1,0 +1,1 @@
+"""The gateway room; others import its contract only."""

@@ -1,0 +1,1 @@
+"""The generation room; others import its contract only."""

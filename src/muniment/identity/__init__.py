@@ -1,0 +1,1 @@
+"""The identity room; others import its contract only."""

@@ -1,0 +1,249 @@
+"""One database per room: a SQLite file, or a PostgreSQL database, behind the same two verbs, read and write."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import JSON, DateTime, Dialect, Text, event, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+from muniment.kernel.extras import late
+from muniment.kernel.migrations import upgrade
+from muniment.kernel.problems import Invalid, Problem, Unavailable
+
+_READERS = 8
+_BUSY_MS = 10_000
+_HOOKS = "after_commit"
+
+
+class ReadOnly(Problem, status=500):
+    """The data folder or database does not let Muniment write."""
+
+
+class Damaged(Problem, status=500):
+    """The database file is not whole; a backup has to be restored."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An instant: aware in Python, timestamptz in PostgreSQL, sortable UTC text in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC for the engine; a naive datetime is a ValueError, since nobody knows when it is."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True, astext_type=Text()), "postgresql")
+"""A JSON value; None is NULL."""
+
+
+class Database:
+    """The database of one room. Made by `open_database`."""
+
+    def __init__(
+        self, dialect: Literal["sqlite", "postgresql"], *, readers: AsyncEngine, writers: AsyncEngine
+    ) -> None:
+        self.dialect = dialect
+        self._readers = readers
+        self._writers = writers
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One snapshot for all that is read inside; writing in it fails."""
+        with _plain():
+            async with self._readers.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed and on disk at the end, rolled back when the body raises.
+
+        SQLite has one writer at a time, who waits in turn, so keep network calls and handlers out of the body.
+        IntegrityError comes through for stores to catch, outside the body (PostgreSQL has rolled back by then).
+        """
+        hooks: list[Callable[[], None]] = []
+        with _plain():
+            async with self._writers.connect() as connection:
+                connection.info[_HOOKS] = hooks
+                yield connection
+                await connection.commit()
+        for hook in hooks:
+            hook()
+
+
+def after_commit(connection: AsyncConnection, hook: Callable[[], None]) -> None:
+    """Call `hook` once the transaction of this `write()` is committed; never when it is rolled back."""
+    connection.info[_HOOKS].append(hook)
+
+
+@asynccontextmanager
+async def open_database(url: str, *, room: str, migrations: Path) -> AsyncIterator[Database]:
+    """The database of `room`, created when absent, its schema brought up to date.
+
+    `sqlite:////absolute/folder` keeps it in `<folder>/<room>.db`. `postgresql://user@host/…` names a server; the
+    database is `muniment_<room>` there (`?prefix=` replaces `muniment`, so that several can share one server).
+    Raises NewerVersion when a newer Muniment wrote it, and Unavailable, ReadOnly or Damaged as they are.
+    """
+    try:
+        place = make_url(url)
+    except ArgumentError as failure:
+        raise Invalid(f"{url!r} is no database URL: {failure}") from failure
+    async with AsyncExitStack() as stack:
+        with _plain():
+            match place.get_backend_name():
+                case "sqlite":
+                    database = _sqlite(place, room)
+                case "postgresql":
+                    database = await _postgresql(place, room)
+                case other:
+                    raise Invalid(f"{other} is no database Muniment knows: use sqlite or postgresql")
+            stack.push_async_callback(database._readers.dispose)  # noqa: SLF001 - its own maker
+            stack.push_async_callback(database._writers.dispose)  # noqa: SLF001
+            await upgrade(database._writers, room=room, migrations=migrations)  # noqa: SLF001
+        yield database
+
+
+def _sqlite(place: URL, room: str) -> Database:
+    folder = Path(place.database or "")
+    if not folder.is_absolute():
+        raise Invalid(f"{place} must name an absolute folder: sqlite:////var/lib/muniment")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise ReadOnly(f"the data folder {folder} cannot be made: {failure.strerror}") from failure
+    file = URL.create("sqlite+aiosqlite", database=str(folder / f"{room}.db"))
+
+    def engine(begin: str, pragmas: str, size: int) -> AsyncEngine:
+        made = create_async_engine(
+            file,
+            pool_size=size,
+            max_overflow=0,
+            connect_args={"isolation_level": None, "timeout": _BUSY_MS / 1000},
+        )
+
+        def prepare(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON", *pragmas.split()):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        event.listen(made.sync_engine, "connect", prepare)
+        # Python's driver begins nothing at SELECT, so two reads would see two states: BEGIN is always ours.
+        event.listen(made.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return made
+
+    return Database(
+        "sqlite",
+        readers=engine("BEGIN", "query_only=ON", _READERS),
+        writers=engine("BEGIN IMMEDIATE", "journal_mode=WAL synchronous=FULL", 1),
+    )
+
+
+async def _postgresql(place: URL, room: str) -> Database:
+    late("asyncpg", extra="postgres")
+    options = dict(place.query)
+    name = f"{options.pop('prefix', 'muniment')}_{room}"
+    server = place.set(drivername="postgresql+asyncpg", query=options, database=place.database or "postgres")
+    engine = create_async_engine(server.set(database=name), pool_pre_ping=True)
+    try:
+        async with engine.connect():
+            pass
+    except DBAPIError as failure:
+        if _sqlstate(failure) != "3D000":  # invalid_catalog_name
+            await engine.dispose()
+            raise
+        await _create(server, name)
+    return Database(
+        "postgresql",
+        readers=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+        writers=engine,
+    )
+
+
+async def _create(server: URL, name: str) -> None:
+    engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    quoted = engine.dialect.identifier_preparer.quote(name)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(f"CREATE DATABASE {quoted}"))
+    except DBAPIError as failure:
+        if _sqlstate(failure) not in {"42P04", "23505"}:  # another process has just made it
+            raise
+    finally:
+        await engine.dispose()
+
+
+_SQLITE: dict[int, tuple[type[Problem], str]] = {
+    5: (Unavailable, "the database is locked by another writer; try again"),
+    6: (Unavailable, "the database is locked by another writer; try again"),
+    8: (ReadOnly, "the database cannot be written; check the rights on the data folder"),
+    10: (Unavailable, "the disk failed on the database; check it"),
+    11: (Damaged, "the database file is damaged; restore it from a backup"),
+    13: (Unavailable, "the disk is full; free some space and try again"),
+    14: (ReadOnly, "the database file cannot be opened; check the rights on the data folder"),
+    26: (Damaged, "the database file is not a SQLite database; restore it from a backup"),
+}
+_POSTGRESQL = {
+    "08": "the connection to the database broke",
+    "28": "the database refuses this user; check the URL's user and password",
+    "40": "two transactions got in each other's way",
+    "53": "the database has no room or connections left",
+    "55": "the database is locked by another writer",
+    "57": "the database is shutting down or starting",
+    "58": "the database's disk failed",
+}
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    """What the engine cannot do at present, as Problems; what a store got wrong or may catch, as it is."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as failure:
+        problem = _problem(failure)
+        if problem is None:
+            raise
+        raise problem from failure
+    except PoolTimeout as failure:
+        raise Unavailable("too many wait for the database; try again") from failure
+    except OSError as failure:
+        raise Unavailable(f"the database cannot be reached: {failure}") from failure
+
+
+def _problem(failure: DBAPIError) -> Problem | None:
+    code = getattr(failure.orig, "sqlite_errorcode", None)
+    if code is not None:
+        kind, detail = _SQLITE.get(code & 0xFF, (None, ""))
+        return kind(detail) if kind else None
+    state = _sqlstate(failure)
+    if state == "25006":  # read_only_sql_transaction
+        return ReadOnly("the database takes no writes here")
+    if failure.connection_invalidated:
+        state = "08"
+    return Unavailable(_POSTGRESQL[state[:2]] + "; try again") if state[:2] in _POSTGRESQL else None
+
+
+def _sqlstate(failure: DBAPIError) -> str:
+    return getattr(failure.orig, "sqlstate", None) or ""

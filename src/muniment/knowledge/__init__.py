@@ -1,0 +1,1 @@
+"""The knowledge room; others import its contract only."""

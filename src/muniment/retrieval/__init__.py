@@ -1,0 +1,1 @@
+"""The retrieval room; others import its contract only."""

@@ -1,0 +1,1 @@
+"""The vectors room; others import its contract only."""

@@ -1,0 +1,249 @@
+"""Vectors' contract: points with a dense vector, keywords and a payload; searched under an access filter."""
+
+from typing import Annotated, Literal, Protocol
+from uuid import UUID
+
+from pydantic import Field
+
+from muniment.kernel.contract import idempotent
+from muniment.kernel.model import Floats, Model, Nothing, Time
+from muniment.kernel.problems import Problem
+
+Scalar = str | bool | int | float
+Payload = dict[str, Scalar | tuple[Scalar, ...]]
+"""What a point is filtered by. Times are RFC 3339 strings; a dotted key (`metadata.team`) is one flat key.
+
+Every point has `readers` (entitlement tokens), `collection`, `document` and `version`."""
+
+
+class AnyOf(Model):
+    """The field holds at least one of the values."""
+
+    kind: Literal["any"] = "any"
+    field: str
+    values: tuple[Scalar, ...] = Field(min_length=1)
+
+
+class AllOf(Model):
+    """The field holds every one of the values."""
+
+    kind: Literal["all"] = "all"
+    field: str
+    values: tuple[Scalar, ...] = Field(min_length=1)
+
+
+class NoneOf(Model):
+    """The field holds none of the values (or is absent)."""
+
+    kind: Literal["none"] = "none"
+    field: str
+    values: tuple[Scalar, ...] = Field(min_length=1)
+
+
+class Range(Model):
+    """The field lies within the bounds; numbers or times."""
+
+    kind: Literal["range"] = "range"
+    field: str
+    gte: float | Time | None = None
+    gt: float | Time | None = None
+    lte: float | Time | None = None
+    lt: float | Time | None = None
+
+
+class Exists(Model):
+    """The field is there (or, with false, is not)."""
+
+    kind: Literal["exists"] = "exists"
+    field: str
+    exists: bool
+
+
+Condition = Annotated[AnyOf | AllOf | NoneOf | Range | Exists, Field(discriminator="kind")]
+Filter = tuple[Condition, ...]
+"""All conditions hold."""
+
+Readers = Annotated[frozenset[str], Field(min_length=1)]
+"""Entitlement tokens: a point is seen when its `readers` hold one. Never empty: no tokens means no query."""
+
+
+class EnsureIndex(Model):
+    index: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")
+    dimensions: int = Field(ge=1, le=8192)
+
+
+class Point(Model):
+    """One chunk. `text` (title and headings in front) is what keywords are taken from, in `language`."""
+
+    id: UUID
+    text: str
+    language: str | None = None
+    payload: Payload
+
+
+class Upsert(Model):
+    """Points and their dense vectors, row by row. The same id again replaces the point."""
+
+    index: str
+    points: tuple[Point, ...] = Field(min_length=1)
+    vectors: Floats
+
+
+class DeletePoints(Model):
+    """Every point the filter matches; at least one condition."""
+
+    index: str
+    filter: Annotated[Filter, Field(min_length=1)]
+
+
+class SetPayload(Model):
+    """Replace these payload keys on every point the filter matches; other keys stand."""
+
+    index: str
+    filter: Annotated[Filter, Field(min_length=1)]
+    payload: Payload
+
+
+class DenseQuery(Model):
+    """The nearest by cosine. `vector` has one row."""
+
+    kind: Literal["dense"] = "dense"
+    vector: Floats
+    limit: int = Field(ge=1, le=1000)
+
+
+class KeywordQuery(Model):
+    """The best by BM25, with IDF over what the readers and the filter let through."""
+
+    kind: Literal["keyword"] = "keyword"
+    text: str
+    language: str | None = None
+    limit: int = Field(ge=1, le=1000)
+
+
+AnyQuery = Annotated[DenseQuery | KeywordQuery, Field(discriminator="kind")]
+
+
+class SearchPoints(Model):
+    """Several queries in one round trip, each under the same readers and filter."""
+
+    index: str
+    queries: tuple[AnyQuery, ...] = Field(min_length=1, max_length=8)
+    readers: Readers
+    filter: Filter = ()
+
+
+class ScoredPoint(Model):
+    """A point, its score for the query, and the document and version it belongs to."""
+
+    id: UUID
+    score: float
+    document: str
+    version: str
+
+
+class Found(Model):
+    """One list for each query, best first. A keyword query without a known term has an empty list."""
+
+    lists: tuple[tuple[ScoredPoint, ...], ...]
+
+
+class FetchVectors(Model):
+    index: str
+    ids: tuple[UUID, ...] = Field(min_length=1)
+
+
+class Fetched(Model):
+    """The stored dense vectors of those points that exist: `vectors[i]` belongs to `ids[i]`."""
+
+    ids: tuple[UUID, ...]
+    vectors: Floats
+
+
+class CountPoints(Model):
+    index: str
+    filter: Filter = ()
+
+
+class Count(Model):
+    count: int
+
+
+class WeighTerms(Model):
+    """The IDF of each term of a text, over what the readers and the filter let through."""
+
+    index: str
+    text: str
+    language: str | None = None
+    readers: Readers
+    filter: Filter = ()
+
+
+class TermWeights(Model):
+    """IDF by term (as `kernel.text.terms` makes them); a term no visible point holds has the largest IDF."""
+
+    weights: dict[str, float]
+    unknown: tuple[str, ...]
+
+
+class IndexStatus(Model):
+    name: str
+    points: int
+    dimensions: int
+
+
+class VectorsStatus(Model):
+    engine: str
+    indexes: tuple[IndexStatus, ...]
+
+
+class IndexMissing(Problem, status=404): ...
+
+
+class BadVectors(Problem, status=422):
+    """Vectors that cannot be kept: NaN, zero length, or the wrong shape; `row` names the first."""
+
+
+class EngineDown(Problem, status=503, retryable=True):
+    """The engine's process is being restarted; nothing acknowledged is lost."""
+
+
+class Vectors(Protocol):
+    """Dense and keyword search over points, each seen only by its readers."""
+
+    @idempotent
+    async def ensure(self, request: EnsureIndex) -> Nothing:
+        """Make the index unless it is there."""
+        ...
+
+    @idempotent
+    async def upsert(self, request: Upsert) -> Nothing:
+        """Durable when answered."""
+        ...
+
+    @idempotent
+    async def delete(self, request: DeletePoints) -> Nothing:
+        """Durable when answered."""
+        ...
+
+    @idempotent
+    async def set_payload(self, request: SetPayload) -> Nothing:
+        """Durable, and in force for every search that starts after the answer."""
+        ...
+
+    @idempotent
+    async def search(self, request: SearchPoints) -> Found: ...
+
+    @idempotent
+    async def fetch(self, request: FetchVectors) -> Fetched:
+        """For chunks that keep their vectors when their document changes."""
+        ...
+
+    @idempotent
+    async def weigh(self, request: WeighTerms) -> TermWeights: ...
+
+    @idempotent
+    async def count(self, request: CountPoints) -> Count: ...
+
+    @idempotent
+    async def status(self, request: Nothing) -> VectorsStatus: ...
