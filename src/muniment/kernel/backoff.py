@@ -8,5 +8,5 @@ def backoff_seconds(attempt: int, *, first: float = 2.0, most: float = 300.0) ->
 
     Chance keeps those who failed together from coming back together.
     """
-    whole = min(most, first * 2 ** min(attempt - 1, 30))
+    whole = min(most, first * 2.0 ** min(attempt - 1, 30))
     return whole * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, guards nothing

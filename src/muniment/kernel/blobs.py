@@ -68,7 +68,7 @@ class Blobs:
     async def stage(self, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> Staged:
         """Keep bytes as they arrive, holding about a megabyte of them in memory.
 
-        Raises TooLarge over the limit. Then, and when `chunks` fails or the caller is cancelled, nothing is kept.
+        Raises TooLarge over the limit; then, or when `chunks` fails or is cancelled, nothing is kept.
         """
         key, size, digest = f"{_STAGING}/{new_id('blob')}", 0, sha256()
         with _plain(key):
@@ -159,7 +159,7 @@ class Blobs:
         return len(old)
 
     async def _sync(self, key: str) -> None:
-        # obstore renames into place but flushes nothing, so a power cut could still lose an acknowledged blob.
+        # obstore renames into place but flushes nothing: a power cut could lose an acknowledged blob.
         await asyncio.to_thread(_flush, self._folder, self._folder / key)
 
 

@@ -1,5 +1,6 @@
-"""One database per room: a SQLite file, or a PostgreSQL database, behind the same two verbs, read and write."""
+"""One database per room: a SQLite file or a PostgreSQL database, behind two verbs, read and write."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -71,24 +72,38 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One snapshot for all that is read inside; writing in it fails."""
         with _plain():
-            async with self._readers.connect() as connection:
+            async with _connected(self._readers) as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed and on disk at the end, rolled back when the body raises.
 
-        SQLite has one writer at a time, who waits in turn, so keep network calls and handlers out of the body.
-        IntegrityError comes through for stores to catch, outside the body (PostgreSQL has rolled back by then).
+        SQLite has one writer at a time, and the others wait, so keep network calls out of the body.
+        IntegrityError comes through for stores to catch: outside the body, which PostgreSQL has given up.
         """
         hooks: list[Callable[[], None]] = []
         with _plain():
-            async with self._writers.connect() as connection:
+            async with _connected(self._writers) as connection:
                 connection.info[_HOOKS] = hooks
                 yield connection
                 await connection.commit()
         for hook in hooks:
             hook()
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = engine.connect()
+    try:
+        await connection.start()
+    except OSError as failure:
+        raise Unavailable(f"the database cannot be reached: {failure}") from failure
+    try:
+        yield connection
+    finally:
+        # Shielded: a connection whose close was cancelled would hold its transaction open.
+        await asyncio.shield(connection.close())
 
 
 def after_commit(connection: AsyncConnection, hook: Callable[[], None]) -> None:
@@ -100,8 +115,8 @@ def after_commit(connection: AsyncConnection, hook: Callable[[], None]) -> None:
 async def open_database(url: str, *, room: str, migrations: Path) -> AsyncIterator[Database]:
     """The database of `room`, created when absent, its schema brought up to date.
 
-    `sqlite:////absolute/folder` keeps it in `<folder>/<room>.db`. `postgresql://user@host/…` names a server; the
-    database is `muniment_<room>` there (`?prefix=` replaces `muniment`, so that several can share one server).
+    `sqlite:////absolute/folder` keeps it in `<folder>/<room>.db`. `postgresql://user@host/…` names a server;
+    the database is `muniment_<room>` there (`?prefix=` replaces `muniment`: several can share one server).
     Raises NewerVersion when a newer Muniment wrote it, and Unavailable, ReadOnly or Damaged as they are.
     """
     try:
@@ -166,7 +181,7 @@ async def _postgresql(place: URL, room: str) -> Database:
     server = place.set(drivername="postgresql+asyncpg", query=options, database=place.database or "postgres")
     engine = create_async_engine(server.set(database=name), pool_pre_ping=True)
     try:
-        async with engine.connect():
+        async with _connected(engine):
             pass
     except DBAPIError as failure:
         if _sqlstate(failure) != "3D000":  # invalid_catalog_name
@@ -184,7 +199,7 @@ async def _create(server: URL, name: str) -> None:
     engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
     quoted = engine.dialect.identifier_preparer.quote(name)
     try:
-        async with engine.connect() as connection:
+        async with _connected(engine) as connection:
             await connection.execute(text(f"CREATE DATABASE {quoted}"))
     except DBAPIError as failure:
         if _sqlstate(failure) not in {"42P04", "23505"}:  # another process has just made it
@@ -228,8 +243,6 @@ def _plain() -> Iterator[None]:
         raise problem from failure
     except PoolTimeout as failure:
         raise Unavailable("too many wait for the database; try again") from failure
-    except OSError as failure:
-        raise Unavailable(f"the database cannot be reached: {failure}") from failure
 
 
 def _problem(failure: DBAPIError) -> Problem | None:

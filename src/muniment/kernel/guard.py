@@ -12,7 +12,7 @@ _log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def only_problems(what: str) -> AsyncIterator[None]:
-    """Lets Problems out of the body; logs anything else as a defect of `what`, and raises Internal instead."""
+    """Lets Problems out of the body; anything else is logged as a defect of `what` and becomes Internal."""
     try:
         yield
     except Problem:

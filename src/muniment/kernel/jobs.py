@@ -1,0 +1,422 @@
+"""Jobs: work that outlives a process. Rows in the room's own database, taken by workers on a lease."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+import structlog
+from pydantic import BaseModel, JsonValue
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Update,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.kernel.backoff import backoff_seconds
+from muniment.kernel.database import Database, Json, UtcTime, after_commit
+from muniment.kernel.guard import only_problems
+from muniment.kernel.ids import new_id
+from muniment.kernel.model import Model, Time, now
+from muniment.kernel.problems import Problem
+
+_log = structlog.get_logger(__name__)
+
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+JOB_STATES: tuple[JobState, ...] = get_args(JobState)
+
+
+class JobMissing(Problem, status=404):
+    """No job of that id."""
+
+
+class WorkerLost(Problem, status=500):
+    """Every worker that took the job up died or stalled over it."""
+
+
+class Job(Model):
+    """A kind of work, its request, and how far it has come.
+
+    `subject` is what the room filters by and workers are fair between, such as a collection's id. A `failed`
+    job is a dead letter: it is kept with its `problem` until someone retries it.
+    """
+
+    id: str
+    kind: str
+    subject: str
+    request: dict[str, JsonValue]
+    state: JobState
+    attempts: int
+    max_attempts: int
+    next_attempt_at: Time
+    progress_done: int
+    progress_total: int
+    problem: dict[str, JsonValue] | None
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+
+
+Handler = Callable[[Job], Awaitable[None]]
+"""Does a job of one kind; raises a Problem when it cannot."""
+
+_FIELDS = tuple(Job.model_fields)
+
+
+def job_table(metadata: MetaData) -> Table:
+    """The table `jobs`; in a room's first migration: `job_table(MetaData()).create(op.get_bind())`."""
+    return Table(
+        "jobs",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("kind", String, nullable=False),
+        Column("subject", String, nullable=False),
+        Column("request", Json, nullable=False),
+        Column("state", String, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("max_attempts", Integer, nullable=False),
+        Column("next_attempt_at", UtcTime, nullable=False),
+        Column("progress_done", Integer, nullable=False),
+        Column("progress_total", Integer, nullable=False),
+        Column("problem", Json),
+        Column("created_at", UtcTime, nullable=False),
+        Column("started_at", UtcTime),
+        Column("ended_at", UtcTime),
+        Column("leased_by", String),
+        Column("leased_until", UtcTime),
+        # Leads a worker from subject to subject without reading past those it has no room for.
+        Index("jobs_due", "state", "subject", "next_attempt_at", "id"),
+    )
+
+
+class Jobs:
+    """The jobs of one room. Methods with a `connection` are part of the caller's transaction."""
+
+    def __init__(self, database: Database, table: Table, *, prefix: str) -> None:
+        self.database = database
+        self.table = table
+        self.stirred = asyncio.Event()
+        """Set whenever there may be something for a worker to do."""
+        self._prefix = prefix
+
+    async def enqueue(
+        self,
+        connection: AsyncConnection,
+        kind: str,
+        request: BaseModel,
+        *,
+        subject: str = "",
+        max_attempts: int = 5,
+    ) -> str:
+        """Ask for work, and get the job's id; it starts once the caller's transaction is committed."""
+        at = now()
+        row = {
+            "id": new_id(self._prefix),
+            "kind": kind,
+            "subject": subject,
+            "request": request.model_dump(mode="json"),
+            "state": "queued",
+            "attempts": 0,
+            "max_attempts": max_attempts,
+            "next_attempt_at": at,
+            "progress_done": 0,
+            "progress_total": 0,
+            "created_at": at,
+        }
+        await connection.execute(insert(self.table), row)
+        after_commit(connection, self.stirred.set)
+        return str(row["id"])
+
+    async def get(self, connection: AsyncConnection, job_id: str) -> Job:
+        """The job of that id.
+
+        Raises JobMissing.
+        """
+        query = select(self.table).where(self.table.c.id == job_id)
+        row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise JobMissing(f"no job {job_id}", job=job_id)
+        return as_job(row)
+
+    async def find(
+        self,
+        connection: AsyncConnection,
+        *,
+        kind: str | None = None,
+        state: JobState | None = None,
+        subject: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Job, ...]:
+        """Jobs that fit all that is given, newest first; `cursor` is the id of the last one seen."""
+        columns = self.table.c
+        query = select(self.table).order_by(columns.id.desc()).limit(limit)
+        for column, value in ((columns.kind, kind), (columns.state, state), (columns.subject, subject)):
+            if value is not None:
+                query = query.where(column == value)
+        if cursor is not None:
+            query = query.where(columns.id < cursor)
+        return tuple(as_job(row) for row in (await connection.execute(query)).mappings())
+
+    async def count(self, connection: AsyncConnection, *, subject: str | None = None) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        query = select(self.table.c.state, func.count()).group_by(self.table.c.state)
+        if subject is not None:
+            query = query.where(self.table.c.subject == subject)
+        found = {row[0]: row[1] for row in await connection.execute(query)}
+        return {state: found.get(state, 0) for state in JOB_STATES}
+
+    async def retry(self, connection: AsyncConnection, job_id: str) -> Job:
+        """Queue a failed or cancelled job anew, with all its attempts; any other is left as it is.
+
+        Raises JobMissing.
+        """
+        fresh = {
+            "state": "queued",
+            "attempts": 0,
+            "problem": None,
+            "ended_at": None,
+            "next_attempt_at": now(),
+        }
+        await self._change(connection, [job_id], ("failed", "cancelled"), fresh)
+        after_commit(connection, self.stirred.set)
+        return await self.get(connection, job_id)
+
+    async def cancel(self, connection: AsyncConnection, job_id: str) -> Job:
+        """Take the job back; a running one is interrupted, an ended one is left as it is.
+
+        Raises JobMissing.
+        """
+        ended = {"state": "cancelled", "ended_at": now(), "leased_by": None, "leased_until": None}
+        await self._change(connection, [job_id], ("queued", "running"), ended)
+        after_commit(connection, self.stirred.set)
+        return await self.get(connection, job_id)
+
+    async def progress(self, job_id: str, done: int, total: int) -> None:
+        """Note, in a transaction of its own, how far a running job is."""
+        async with self.database.write() as connection:
+            await self._change(
+                connection, [job_id], ("running",), {"progress_done": done, "progress_total": total}
+            )
+
+    async def _change(
+        self,
+        connection: AsyncConnection,
+        ids: Iterable[str],
+        states: Iterable[JobState],
+        values: dict[str, Any],
+    ) -> None:
+        columns = self.table.c
+        await connection.execute(
+            update(self.table).where(columns.id.in_(ids), columns.state.in_(states)).values(values)
+        )
+
+
+def as_job(row: RowMapping) -> Job:
+    """The job in a row of the table."""
+    return Job.model_validate({name: row[name] for name in _FIELDS})
+
+
+class Worker:
+    """Does the jobs of one room, several at a time, taking subjects in turn.
+
+    A job may be done twice, after a crash between the work and the note of it: handlers are idempotent. One
+    that raises a retryable Problem is called again later, until the job's attempts are used up; any other
+    failure ends the job. A worker that dies loses its leases when they run out, and the attempt counts.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        handlers: Mapping[str, Handler],
+        *,
+        concurrency: int = 4,
+        lease_seconds: float = 60.0,
+        first_retry_seconds: float = 2.0,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self._jobs = jobs
+        self._handlers = handlers
+        self._concurrency = concurrency
+        self._lease = timedelta(seconds=lease_seconds)
+        self._first_retry_seconds = first_retry_seconds
+        self._poll_seconds = min(poll_seconds, lease_seconds / 3)
+        self._name = new_id("worker")
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._ended: dict[str, tuple[Job, Problem | None]] = {}
+        self._beaten_at = now()
+        self._last_subject: str | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled; then what is unfinished is given back, and the attempt does not count."""
+        failures = 0
+        try:
+            while True:
+                self._jobs.stirred.clear()
+                try:
+                    async with only_problems("taking up jobs"):
+                        await self._turn()
+                    failures = 0
+                except Problem as problem:
+                    failures += 1
+                    _log.warning("jobs.stalled", problem=problem.document())
+                    await asyncio.sleep(backoff_seconds(failures, first=0.2, most=10))
+                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._jobs.stirred.wait()
+        finally:
+            await asyncio.shield(self._give_back())
+
+    async def _turn(self) -> None:
+        """Note what has ended and take up what is due, in one transaction: a commit costs more than both."""
+        at, ended = now(), dict(self._ended)
+        async with self._jobs.database.write() as connection:
+            await self._record(connection, ended.values(), at)
+            lost = await self._beat(connection, at)
+            await self._recover(connection, at)
+            taken = await self._claim(connection, at)
+        for job_id in ended:
+            del self._ended[job_id]
+        for job_id in lost:
+            self._running[job_id].cancel()
+        for job in taken:
+            self._running[job.id] = asyncio.create_task(self._work(job), name=job.id)
+
+    async def _work(self, job: Job) -> None:
+        problem = None
+        try:
+            async with only_problems(f"the job {job.kind}"):
+                await self._handlers[job.kind](job)
+        except Problem as raised:
+            problem = raised
+        finally:
+            del self._running[job.id]
+            self._jobs.stirred.set()
+        self._ended[job.id] = (job, problem)
+
+    async def _record(
+        self, connection: AsyncConnection, ended: Iterable[tuple[Job, Problem | None]], at: datetime
+    ) -> None:
+        free = {"leased_by": None, "leased_until": None}
+        done = [job.id for job, problem in ended if problem is None]
+        if done:
+            values: dict[str, Any] = {"state": "succeeded", "ended_at": at, "problem": None, **free}
+            await connection.execute(self._mine().where(self._jobs.table.c.id.in_(done)).values(values))
+        for job, problem in ended:
+            if problem is None:
+                continue
+            values = {"problem": problem.document(), **free}
+            if problem.retryable and job.attempts < job.max_attempts:
+                wait = backoff_seconds(job.attempts, first=self._first_retry_seconds)
+                wait = max(wait, problem.retry_after_seconds or 0)
+                values |= {"state": "queued", "next_attempt_at": at + timedelta(seconds=wait)}
+            else:
+                values |= {"state": "failed", "ended_at": at}
+            _log.warning(f"job.{values['state']}", job=job.id, kind=job.kind, problem=values["problem"])
+            await connection.execute(self._mine().where(self._jobs.table.c.id == job.id).values(values))
+
+    async def _beat(self, connection: AsyncConnection, at: datetime) -> set[str]:
+        """Keep the leases of what is running; the ids that were cancelled or taken by another meanwhile."""
+        running = set(self._running)
+        if not running:
+            return running
+        columns = self._jobs.table.c
+        query = select(columns.id).where(columns.leased_by == self._name, columns.state == "running")
+        held = set((await connection.scalars(query)).all())
+        if at - self._beaten_at > self._lease / 3:
+            self._beaten_at = at
+            await connection.execute(self._mine().values(leased_until=at + self._lease))
+        return running - held
+
+    async def _recover(self, connection: AsyncConnection, at: datetime) -> None:
+        """Queue again what dead workers held, or give it up when its attempts are used up."""
+        columns = self._jobs.table.c
+        query = (
+            select(columns.id, columns.attempts >= columns.max_attempts)
+            .where(columns.state == "running", columns.leased_until < at)
+            .limit(100)
+            .with_for_update(skip_locked=True)
+        )
+        free: dict[str, Any] = {"leased_by": None, "leased_until": None}
+        again = {"state": "queued", "next_attempt_at": at, **free}
+        problem = WorkerLost(
+            "its worker died or stalled at every attempt; see the log, then retry it"
+        ).document()
+        given_up = {"state": "failed", "ended_at": at, "problem": problem, **free}
+        for job_id, used_up in (await connection.execute(query)).all():
+            _log.warning("job.worker_lost", job=job_id)
+            change = update(self._jobs.table).where(columns.id == job_id)
+            await connection.execute(change.values(given_up if used_up else again))
+
+    async def _claim(self, connection: AsyncConnection, at: datetime) -> list[Job]:
+        """Lease as many due jobs as there is room for, one per subject and round."""
+        columns = self._jobs.table.c
+        taken: dict[str, Job] = {}
+        due = (
+            select(self._jobs.table)
+            .where(columns.state == "queued", columns.next_attempt_at <= at)
+            .where(columns.kind.in_(self._handlers))
+            .order_by(columns.subject, columns.next_attempt_at, columns.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        while len(taken) + len(self._running) < self._concurrency:
+            rest = due.where(columns.id.not_in(taken))
+            row = None
+            if self._last_subject is not None:
+                query = rest.where(columns.subject > self._last_subject)
+                row = (await connection.execute(query)).mappings().one_or_none()
+            if row is None:
+                row = (await connection.execute(rest)).mappings().one_or_none()
+            if row is None:
+                break
+            job = as_job(row)
+            started = {"state": "running", "attempts": job.attempts + 1, "started_at": job.started_at or at}
+            taken[job.id] = job.model_copy(update=started)
+            self._last_subject = job.subject
+        if taken:
+            values = {
+                "state": "running",
+                "attempts": columns.attempts + 1,
+                "started_at": func.coalesce(columns.started_at, at),
+                "leased_by": self._name,
+                "leased_until": at + self._lease,
+            }
+            await connection.execute(update(self._jobs.table).where(columns.id.in_(taken)).values(values))
+        return list(taken.values())
+
+    async def _give_back(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        columns, at = self._jobs.table.c, now()
+        queued = {
+            "state": "queued",
+            "attempts": columns.attempts - 1,
+            "next_attempt_at": at,
+            "leased_by": None,
+            "leased_until": None,
+        }
+        try:
+            async with only_problems("giving jobs back"), self._jobs.database.write() as connection:
+                await self._record(connection, self._ended.values(), at)
+                await connection.execute(self._mine().values(queued))
+        except Problem as problem:
+            _log.warning("jobs.not_given_back", problem=problem.document())
+
+    def _mine(self) -> Update:
+        columns = self._jobs.table.c
+        return update(self._jobs.table).where(columns.leased_by == self._name, columns.state == "running")

@@ -1,0 +1,227 @@
+"""The outbox: events written in the transaction that makes them true, delivered afterwards, at least once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+import structlog
+from pydantic import BaseModel, JsonValue
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.kernel.backoff import backoff_seconds
+from muniment.kernel.database import Database, Json, UtcTime, after_commit
+from muniment.kernel.guard import only_problems
+from muniment.kernel.ids import new_id
+from muniment.kernel.model import Model, Time, now
+from muniment.kernel.problems import DeadlineExceeded, Problem
+
+_log = structlog.get_logger(__name__)
+_BATCH = 100
+
+
+class Event(Model):
+    """Something that has happened in a room: `document.created`."""
+
+    id: str
+    type: str
+    at: Time
+    data: dict[str, JsonValue]
+
+
+class DeadEvent(Model):
+    """An event that was given up, and why."""
+
+    event: Event
+    attempts: int
+    problem: dict[str, JsonValue]
+
+
+Deliver = Callable[[Event], Awaitable[None]]
+"""Hands an event to one subscriber; raises a Problem when the subscriber did not take it."""
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """The table `outbox`; in a room's first migration: `outbox_table(MetaData()).create(op.get_bind())`."""
+    return Table(
+        "outbox",
+        metadata,
+        Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+        Column("id", String, nullable=False, unique=True),
+        Column("type", String, nullable=False),
+        Column("at", UtcTime, nullable=False),
+        Column("data", Json, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("next_attempt_at", UtcTime, nullable=False),
+        Column("dead", Boolean, nullable=False),
+        Column("problem", Json),
+    )
+
+
+class Outbox:
+    """The events of one room that somebody has still to hear of, and those given up."""
+
+    def __init__(self, database: Database, table: Table) -> None:
+        self.database = database
+        self.table = table
+        self.stirred = asyncio.Event()
+        """Set whenever there may be something to deliver."""
+
+    async def put(self, connection: AsyncConnection, type: str, data: BaseModel) -> Event:  # noqa: A002 - the word
+        """Tell of something; it is heard of once the caller's transaction is committed, and only then."""
+        event = Event(id=new_id("evt"), type=type, at=now(), data=data.model_dump(mode="json"))
+        row = {**event.model_dump(), "attempts": 0, "next_attempt_at": event.at, "dead": False}
+        await connection.execute(insert(self.table), row)
+        after_commit(connection, self.stirred.set)
+        return event
+
+    async def dead(self, connection: AsyncConnection, *, limit: int = 100) -> tuple[DeadEvent, ...]:
+        """The dead letters, oldest first."""
+        query = select(self.table).where(self.table.c.dead).order_by(self.table.c.seq).limit(limit)
+        return tuple(
+            DeadEvent(event=_event(row), attempts=row["attempts"], problem=row["problem"])
+            for row in (await connection.execute(query)).mappings()
+        )
+
+    async def replay(self, connection: AsyncConnection, event_id: str) -> None:
+        """Deliver a dead letter again; any other is left as it is."""
+        fresh = {"dead": False, "attempts": 0, "problem": None, "next_attempt_at": now()}
+        columns = self.table.c
+        await connection.execute(update(self.table).where(columns.id == event_id, columns.dead).values(fresh))
+        after_commit(connection, self.stirred.set)
+
+
+class Dispatcher:
+    """Delivers a room's events in their order, each to all subscribers of its type.
+
+    An event that a subscriber does not take is tried again later, behind newer ones; after `max_attempts` it
+    is a dead letter. A subscriber may hear of an event twice, after a crash.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        subscribers: Mapping[str, Sequence[Deliver]],
+        *,
+        max_attempts: int = 12,
+        first_retry_seconds: float = 1.0,
+        patience_seconds: float = 30.0,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self._outbox = outbox
+        self._subscribers = subscribers
+        self._max_attempts = max_attempts
+        self._first_retry_seconds = first_retry_seconds
+        self._patience_seconds = patience_seconds
+        self._poll_seconds = poll_seconds
+        self._taken: dict[str, set[int]] = {}
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        failures = 0
+        while True:
+            self._outbox.stirred.clear()
+            try:
+                async with only_problems("delivering events"):
+                    full = await self._turn()
+                failures = 0
+            except Problem as problem:
+                failures += 1
+                _log.warning("outbox.stalled", problem=problem.document())
+                await asyncio.sleep(backoff_seconds(failures, first=0.2, most=10))
+                continue
+            if not full:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._outbox.stirred.wait()
+
+    async def _turn(self) -> bool:
+        """Deliver what is due; whether there may be more."""
+        table = self._outbox.table
+        query = (
+            select(table)
+            .where(~table.c.dead, table.c.next_attempt_at <= now())
+            .order_by(table.c.seq)
+            .limit(_BATCH)
+        )
+        async with self._alone() as mine:
+            if not mine:
+                return False
+            async with self._outbox.database.read() as connection:
+                rows = (await connection.execute(query)).mappings().all()
+            failed: dict[int, Problem] = {}
+            done: list[RowMapping] = []
+            try:
+                for row in rows:
+                    try:
+                        await self._deliver(_event(row))
+                    except Problem as problem:
+                        failed[row["seq"]] = problem
+                    done.append(row)
+            finally:
+                await asyncio.shield(self._note(done, failed))
+        return len(rows) == _BATCH
+
+    async def _deliver(self, event: Event) -> None:
+        taken = self._taken.setdefault(event.id, set())
+        for index, deliver in enumerate(self._subscribers.get(event.type, ())):
+            if index in taken:
+                continue
+            async with only_problems(f"the subscriber of {event.type}"):
+                try:
+                    async with asyncio.timeout(self._patience_seconds):
+                        await deliver(event)
+                except TimeoutError as late:
+                    raise DeadlineExceeded(f"the subscriber of {event.type} did not answer in time") from late
+            taken.add(index)
+        del self._taken[event.id]
+
+    async def _note(self, done: Sequence[RowMapping], failed: Mapping[int, Problem]) -> None:
+        """Trim what was delivered, and put off or give up what was not."""
+        if not done:
+            return
+        table = self._outbox.table
+        async with self._outbox.database.write() as connection:
+            delivered = [row["seq"] for row in done if row["seq"] not in failed]
+            await connection.execute(delete(table).where(table.c.seq.in_(delivered)))
+            for row in done:
+                if (problem := failed.get(row["seq"])) is not None:
+                    attempts = row["attempts"] + 1
+                    dead = attempts >= self._max_attempts
+                    wait = backoff_seconds(attempts, first=self._first_retry_seconds)
+                    values = {
+                        "attempts": attempts,
+                        "dead": dead,
+                        "problem": problem.document(),
+                        "next_attempt_at": now() + timedelta(seconds=wait),
+                    }
+                    await connection.execute(update(table).where(table.c.seq == row["seq"]).values(values))
+                    _log.warning("event.dead" if dead else "event.put_off", id=row["id"], type=row["type"])
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[bool]:
+        """Whether this is the one dispatcher of the room at work: two would break the order."""
+        if self._outbox.database.dialect == "sqlite":
+            yield True
+            return
+        async with self._outbox.database.write() as connection:
+            yield bool(await connection.scalar(text("SELECT pg_try_advisory_xact_lock(7283946)")))
+
+
+def _event(row: RowMapping) -> Event:
+    return Event(id=row["id"], type=row["type"], at=row["at"], data=row["data"])

@@ -1,0 +1,42 @@
+"""Fixtures for every room.
+
+`database_url`: a fresh, empty place for databases, once in SQLite and once in a real PostgreSQL. A store's tests
+take it and open their room's database there, so that each of them runs on both:
+
+    async def test_something(database_url: str) -> None:
+        async with open_database(database_url, room="documents", migrations=MIGRATIONS) as database: ...
+
+`sqlite_url`, `postgresql_url`: one of the two alone. The server is started once for all test processes, when the
+first test asks for it; helpers that are no fixtures live in `kit`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kit.postgresql import drop_databases, server_url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/data"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
+    base = tmp_path_factory.getbasetemp()
+    return server_url((base if worker_id == "master" else base.parent) / "postgresql")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, tmp_path: Path) -> Iterator[str]:
+    prefix = f"test_{abs(hash(tmp_path)):x}"
+    yield f"{postgresql_server}&prefix={prefix}"
+    asyncio.run(drop_databases(postgresql_server, prefix))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
