@@ -45,9 +45,7 @@ class Caller(Model):
     def require(self, scope: str) -> None:
         """Raises Forbidden unless the caller holds `scope`."""
         if scope not in self.scopes:
-            raise Forbidden(
-                f"this needs the scope {scope}; ask an admin for a role or key with it", scope=scope
-            )
+            raise Forbidden(f"this needs the scope {scope}; ask an admin for a role or key with it", scope=scope)
 
 
 _caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -93,9 +91,7 @@ def verify(header: str, secrets: tuple[str, ...]) -> Caller:
     """
     packed, _, mac = header.rpartition(".")
     if not any(hmac.compare_digest(mac, _mac(packed, secret)) for secret in secrets):
-        raise Unauthenticated(
-            "the caller's signature does not fit; do both processes hold one service token?"
-        )
+        raise Unauthenticated("the caller's signature does not fit; do both processes hold one service token?")
     body = json.loads(zlib.decompress(base64.urlsafe_b64decode(packed)))
     if body.pop("until") < time.time():
         raise Unauthenticated("the caller's signature is too old; are the clocks of both machines right?")

@@ -54,12 +54,16 @@ def room_of(contract: type) -> str:
     return contract.__name__.lower()
 
 
-@cache
 def operations(contract: type) -> tuple[Op, ...]:
     """All operations of `contract`.
 
     Raises TypeError on a method that is not an operation.
     """
+    return _operations(contract)
+
+
+@cache
+def _operations(contract: type) -> tuple[Op, ...]:
     found = []
     for name, method in inspect.getmembers(contract, inspect.isfunction):
         if name.startswith("_"):

@@ -1,0 +1,94 @@
+"""Streams whose producer runs in a task of its own, behind a bounded queue.
+
+So the deadline and the cancellation of one side never reach into the other: a stream has a time to its first
+event and an idle time between events, and closing it from any task ends the producer.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from contextvars import copy_context
+from typing import Generic, NoReturn, TypeVar
+
+from muniment.kernel.contract import Stream
+from muniment.kernel.deadline import clear_deadline, remaining_seconds
+from muniment.kernel.guard import only_problems
+from muniment.kernel.problems import DeadlineExceeded, Problem
+
+E = TypeVar("E")
+
+IDLE_SECONDS = 120.0
+"""How long a consumer waits for the next event."""
+
+_AHEAD = 16
+"""How many events a producer may be ahead of its consumer."""
+
+
+class _End:
+    """The last thing in a queue; `problem` says why, if not because all was said."""
+
+    def __init__(self, problem: Problem | None = None) -> None:
+        self.problem = problem
+
+
+class Pump(AsyncGenerator[E, None], Generic[E]):
+    """A stream over what `produce` yields, for the caller who makes it.
+
+    The producer starts with the first event asked for.
+    """
+
+    def __init__(self, what: str, produce: Callable[[], Stream[E]], idle_seconds: float = IDLE_SECONDS) -> None:
+        self._what, self._produce, self._idle_seconds = what, produce, idle_seconds
+        self._queue: asyncio.Queue[E | _End] = asyncio.Queue(_AHEAD)
+        self._producer: asyncio.Task[None] | None = None
+        self._context = copy_context()
+        self._over = False
+
+    async def asend(self, _: None = None) -> E:
+        """The next event; StopAsyncIteration after the last."""
+        if self._over:
+            raise StopAsyncIteration
+        wait = self._idle_seconds
+        if self._producer is None:
+            wait = min(wait, remaining_seconds())
+            self._producer = asyncio.create_task(self._run(), name=self._what, context=self._context)
+        try:
+            async with asyncio.timeout(wait):
+                event = await self._queue.get()
+        except TimeoutError as late:
+            await self.aclose()
+            raise DeadlineExceeded(f"{self._what}: no event for {wait:.3g} s") from late
+        if not isinstance(event, _End):
+            return event
+        self._over = True
+        if event.problem is not None:
+            raise event.problem
+        raise StopAsyncIteration
+
+    async def athrow(self, *failure: object) -> NoReturn:
+        """End the stream and raise what was thrown in."""
+        await self.aclose()
+        thrown = failure[0]
+        raise thrown if isinstance(thrown, BaseException) else RuntimeError(f"cannot throw {thrown!r}")
+
+    async def aclose(self) -> None:
+        """End the producer and wake whoever waits for it."""
+        self._over = True
+        if self._producer is not None:
+            self._producer.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({self._producer})
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(_End())
+
+    async def _run(self) -> None:
+        clear_deadline()
+        end = _End()
+        try:
+            async with only_problems(self._what), aclosing(self._produce()) as events:
+                async for event in events:
+                    await self._queue.put(event)
+        except Problem as problem:
+            end = _End(problem)
+        await self._queue.put(end)
