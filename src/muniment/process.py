@@ -1,0 +1,223 @@
+"""One process of a house on this machine: its data folder and locks, its port, `run.json`, its end."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from muniment.app import CONTRACTS, Opened, contracts_of, data_folder, open_house
+from muniment.identity.contract import Identity
+from muniment.kernel.contract import room_of
+from muniment.kernel.logs import configure_logs
+from muniment.kernel.model import Model, Nothing
+from muniment.kernel.problems import Problem
+from muniment.kernel.settings import Configuration, ProcessSettings
+
+RUN_FILE = "run.json"
+
+
+class DataFolderUnusable(Problem, status=500):
+    """The data folder cannot be made or written."""
+
+
+class DataFolderBusy(Problem, status=409):
+    """Another process serves the same room from the same data folder."""
+
+
+class PortTaken(Problem, status=409):
+    """Something else listens on the address."""
+
+
+class Running(Model):
+    """What a running process leaves in `run.json` for the command line of the same user."""
+
+    address: str
+    pid: int
+    key: str
+
+
+def read_run_file(data: Path) -> Running | None:
+    """The process that serves this data folder, if one does."""
+    try:
+        running = Running.model_validate_json((data / RUN_FILE).read_bytes())
+        os.kill(running.pid, 0)
+    except (OSError, ValidationError):
+        return None
+    return running
+
+
+def open_data_folder(data: Path) -> None:
+    """Make the data folder and see that it can be written.
+
+    Raises DataFolderUnusable.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = data / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as refused:
+        raise DataFolderUnusable(
+            f"the data folder {data} cannot be written ({refused.strerror}); "
+            "give another with --data or MUNIMENT_DATA, or mend its permissions"
+        ) from refused
+
+
+@contextmanager
+def holding(data: Path, rooms: Sequence[str]) -> Iterator[None]:
+    """Hold each room's lock in the data folder, so that no second process serves it from there.
+
+    Raises DataFolderBusy.
+    """
+    folder = data / "locks"
+    folder.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        for room in rooms:
+            file = stack.enter_context((folder / f"{room}.lock").open("a"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as busy:
+                other = read_run_file(data)
+                where = f" at {other.address} (process {other.pid})" if other else ""
+                raise DataFolderBusy(
+                    f"Muniment already runs{where} on {data}; use it, stop it with `muniment stop`, "
+                    "or give another folder with --data"
+                ) from busy
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket.
+
+    Raises PortTaken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as refused:
+        listener.close()
+        raise PortTaken(
+            f"cannot listen on {host}:{port} ({refused.strerror}); "
+            "give another port with --port, or stop what listens there"
+        ) from refused
+    return listener
+
+
+def serve(
+    configuration: Configuration,
+    rooms: Sequence[str] = (),
+    *,
+    idle_seconds: float | None = None,
+    started: Callable[[str, Opened], None] = lambda _address, _opened: None,
+) -> None:
+    """Serve the named rooms (none: all) until a signal, or until nobody asked for `idle_seconds`.
+
+    `started` is called once with the address, when the first request can be answered. Raises Problems with the
+    cure when something of the operator's stands in the way.
+    """
+    process = configuration.section("", ProcessSettings)
+    configure_logs(process.log_level, process.log_format)
+    data = data_folder(configuration)
+    open_data_folder(data)
+    served = [room_of(c) for c in contracts_of(rooms)]
+    with holding(data, served):
+        asyncio.run(_serve(configuration, rooms, data, idle_seconds, started))
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when its first request can be answered."""
+
+    def __init__(self, app: ASGIApp, started: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=5,
+                server_header=False,
+            )
+        )
+        self._then = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._then()
+
+
+async def _serve(
+    configuration: Configuration,
+    rooms: Sequence[str],
+    data: Path,
+    idle_seconds: float | None,
+    started: Callable[[str, Opened], None],
+) -> None:
+    process = configuration.section("", ProcessSettings)
+    with contextlib.closing(bind(process.host, process.port)) as listener:
+        async with open_house(configuration, rooms) as opened:
+            host, port = listener.getsockname()[:2]
+            address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            busy = _Busy(opened.application)
+            server = _Server(busy, lambda: started(address, opened))
+            watch = asyncio.create_task(_stop_when_idle(server, busy, idle_seconds))
+            try:
+                async with _run_file(data, address, opened, rooms):
+                    await server.serve(sockets=[listener])
+            finally:
+                watch.cancel()
+
+
+@asynccontextmanager
+async def _run_file(data: Path, address: str, opened: Opened, rooms: Sequence[str]) -> AsyncIterator[None]:
+    if rooms and set(rooms) != set(CONTRACTS):
+        yield
+        return
+    key = await (await opened.house.get(Identity)).local_key(Nothing())
+    path, fresh = data / RUN_FILE, data / f"{RUN_FILE}.new"
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(Running(address=address, pid=os.getpid(), key=key.key).model_dump(), file)
+    fresh.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+class _Busy:
+    """ASGI middleware that knows how long nobody has asked."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._open, self._last = app, 0, time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        return 0.0 if self._open else time.monotonic() - self._last
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._last = time.monotonic()
+
+
+async def _stop_when_idle(server: uvicorn.Server, busy: _Busy, idle_seconds: float | None) -> None:
+    while idle_seconds is not None:
+        await asyncio.sleep(min(idle_seconds, 1.0))
+        if busy.idle_seconds >= idle_seconds:
+            server.should_exit = True
+            return
