@@ -1,13 +1,14 @@
 """Fixtures for every room.
 
-`database_url`: a fresh, empty place for databases, once in SQLite and once in a real PostgreSQL. A store's tests
-take it and open their room's database there, so that each of them runs on both:
+`database_url`: a fresh, empty place for databases, once in SQLite and once in a real PostgreSQL. A store's
+tests take it and open their room's database there, so that each of them runs on both:
 
     async def test_something(database_url: str) -> None:
         async with open_database(database_url, room="documents", migrations=MIGRATIONS) as database: ...
 
-`sqlite_url`, `postgresql_url`: one of the two alone. The server is started once for all test processes, when the
-first test asks for it; helpers that are no fixtures live in `kit`.
+`sqlite_url`, `postgresql_url`: one of the two alone. The server is started once for all test processes, when
+the first test asks for it. Helpers that are no fixtures live in `kit`; `kit.migrations` has
+`assert_migrations_match`, which every room with tables calls.
 """
 
 import asyncio

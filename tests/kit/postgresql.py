@@ -19,9 +19,7 @@ async def drop_databases(server: str, prefix: str) -> None:
     """Drop every database whose name starts with `prefix`."""
     connection = await asyncpg.connect(server)
     try:
-        rows = await connection.fetch(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", prefix
-        )
+        rows = await connection.fetch("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", prefix)
         for row in rows:
             await connection.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
     finally:

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import JSON, DateTime, Dialect, Text, event, text
+from sqlalchemy import JSON, AsyncAdaptedQueuePool, DateTime, Dialect, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -15,12 +15,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
+from muniment.kernel import sqlite
 from muniment.kernel.extras import late
 from muniment.kernel.migrations import upgrade
 from muniment.kernel.problems import Invalid, Problem, Unavailable
 
 _READERS = 8
-_BUSY_MS = 10_000
 _HOOKS = "after_commit"
 
 
@@ -146,31 +146,21 @@ def _sqlite(place: URL, room: str) -> Database:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
         raise ReadOnly(f"the data folder {folder} cannot be made: {failure.strerror}") from failure
-    file = URL.create("sqlite+aiosqlite", database=str(folder / f"{room}.db"))
+    file = folder / f"{room}.db"
 
-    def engine(begin: str, pragmas: str, size: int) -> AsyncEngine:
-        made = create_async_engine(
-            file,
+    def engine(size: int, begin: str, *pragmas: str) -> AsyncEngine:
+        return create_async_engine(
+            "sqlite+aiosqlite://",
+            async_creator=lambda *_, **__: sqlite.Connection(file, begin=begin, pragmas=pragmas),
+            poolclass=AsyncAdaptedQueuePool,
             pool_size=size,
             max_overflow=0,
-            connect_args={"isolation_level": None, "timeout": _BUSY_MS / 1000},
         )
-
-        def prepare(connection: Any, _record: Any) -> None:
-            cursor = connection.cursor()
-            for pragma in (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON", *pragmas.split()):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-        event.listen(made.sync_engine, "connect", prepare)
-        # Python's driver begins nothing at SELECT, so two reads would see two states: BEGIN is always ours.
-        event.listen(made.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-        return made
 
     return Database(
         "sqlite",
-        readers=engine("BEGIN", "query_only=ON", _READERS),
-        writers=engine("BEGIN IMMEDIATE", "journal_mode=WAL synchronous=FULL", 1),
+        readers=engine(_READERS, "BEGIN", "query_only=ON"),
+        writers=engine(1, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL"),
     )
 
 

@@ -351,9 +351,7 @@ class Worker:
         )
         free: dict[str, Any] = {"leased_by": None, "leased_until": None}
         again = {"state": "queued", "next_attempt_at": at, **free}
-        problem = WorkerLost(
-            "its worker died or stalled at every attempt; see the log, then retry it"
-        ).document()
+        problem = WorkerLost("its worker died or stalled at every attempt; see the log, then retry it").document()
         given_up = {"state": "failed", "ended_at": at, "problem": problem, **free}
         for job_id, used_up in (await connection.execute(query)).all():
             _log.warning("job.worker_lost", job=job_id)

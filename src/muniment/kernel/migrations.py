@@ -31,9 +31,7 @@ async def upgrade(engine: AsyncEngine, *, room: str, migrations: Path) -> None:
     async with engine.connect() as connection:
         if await connection.run_sync(_revision) == known[-1]:
             return
-        if (
-            connection.dialect.name == "postgresql"
-        ):  # two replicas may start at once; SQLite has one writer anyway
+        if connection.dialect.name == "postgresql":  # two replicas may start at once; SQLite has one writer anyway
             await connection.execute(text("SELECT pg_advisory_xact_lock(7283945)"))
         current = await connection.run_sync(_revision)
         if current is not None and current not in known:
