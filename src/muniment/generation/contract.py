@@ -24,7 +24,7 @@ class Write(Model):
 
     question: Text = Field(min_length=1, max_length=8192)
     sources: tuple[Source, ...] = Field(max_length=64)
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = Field(default={})
     model: str = Field(default="auto", max_length=256)
 
 

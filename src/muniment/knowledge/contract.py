@@ -16,7 +16,7 @@ class Ask(Model):
 
     question: Text = Field(min_length=1, max_length=8192)
     collections: tuple[str, ...] | None = None
-    filters: Filters = {}
+    filters: Filters = Field(default={})
     as_of: Time | None = None
     conversation: str | None = None
     model: str = Field(default="auto", max_length=256)

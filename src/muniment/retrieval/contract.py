@@ -21,7 +21,7 @@ class Search(Model):
     limit: int = Field(default=10, ge=1, le=200)
     mode: Mode = "hybrid"
     group_by: Literal["document"] | None = None
-    filters: Filters = {}
+    filters: Filters = Field(default={})
     as_of: Time | None = None
     explain: bool = False
 
@@ -57,7 +57,7 @@ class Weigh(Model):
 
     text: Text = Field(min_length=1, max_length=8192)
     collections: tuple[str, ...] | None = None
-    filters: Filters = {}
+    filters: Filters = Field(default={})
 
 
 class Weights(Model):

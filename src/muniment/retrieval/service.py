@@ -1,0 +1,224 @@
+"""Hybrid retrieval: one round trip to the engine under the access filter, fusion, and the second lock."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from muniment.collections.contract import CollectionMissing, CollectionRef, Collections, Lookup
+from muniment.documents.contract import CountReadable, Documents, Hydrate, Passage
+from muniment.embedding.contract import Embedding, EmbedQueries
+from muniment.kernel.caller import caller
+from muniment.kernel.logs import get_logger
+from muniment.kernel.model import Matrix, Nothing
+from muniment.kernel.problems import NotAvailable, Problem
+from muniment.models.contract import ModelUnavailable
+from muniment.retrieval.contract import Hit, Hits, Scores, Search, Weigh, Weights
+from muniment.retrieval.filters import conditions
+from muniment.retrieval.fusion import Ranked, fuse, merge
+from muniment.vectors.contract import (
+    AnyOf,
+    AnyQuery,
+    DenseQuery,
+    Filter,
+    KeywordQuery,
+    NoneOf,
+    ScoredPoint,
+    SearchPoints,
+    Vectors,
+    WeighTerms,
+)
+
+_log = get_logger(__name__)
+
+MOST_CANDIDATES = 1000
+"""No list that is asked of the engine is longer."""
+
+
+class _Scope(NamedTuple):
+    """Where one request looks: index names with their embedding model, a filter, and the language if it is one."""
+
+    indexes: dict[str, str]
+    filter: Filter
+    language: str | None
+
+
+class HybridRetrieval:
+    """Dense and keyword search in one batch, fused by rank; only what the caller may read now comes back."""
+
+    def __init__(
+        self,
+        collections: Collections,
+        documents: Documents,
+        embedding: Embedding,
+        vectors: Vectors,
+        *,
+        candidates: int = 100,
+        spare: int = 10,
+    ) -> None:
+        self._candidates, self._spare = candidates, spare
+        self._collections, self._documents = collections, documents
+        self._embedding, self._vectors = embedding, vectors
+
+    async def search(self, request: Search) -> Hits:
+        """As the contract says."""
+        started = time.perf_counter()
+        if request.as_of is not None:
+            raise NotAvailable("as_of: earlier versions are not searchable in this version of Muniment")
+        if request.explain:
+            raise NotAvailable("explain: explanations are not built in this version of Muniment")
+        scope = await self._scope(request.collections, conditions(request.filters))
+        degraded: list[str] = []
+        vectors = await self._embedded(request, scope, degraded)
+        hits = await self._hits(request, scope, vectors) if caller().tokens else []
+        took_ms = round((time.perf_counter() - started) * 1000, 3)
+        return Hits(hits=tuple(hits), took_ms=took_ms, degraded=tuple(degraded))
+
+    async def weigh(self, request: Weigh) -> Weights:
+        """As the contract says. Over several indexes a term weighs what it weighs where it is most common."""
+        scope = await self._scope(request.collections, conditions(request.filters))
+        readers = caller().tokens
+        if not readers or not scope.indexes:
+            return Weights(weights={}, unknown=())
+        found = await asyncio.gather(
+            *(
+                self._vectors.weigh(
+                    WeighTerms(
+                        index=index,
+                        text=request.text,
+                        language=scope.language,
+                        readers=readers,
+                        filter=scope.filter,
+                    )
+                )
+                for index in scope.indexes
+            )
+        )
+        terms = {term for weights in found for term in weights.weights}
+        unknown = set.intersection(*(set(weights.unknown) for weights in found))
+        lightest = {t: min(w.weights[t] for w in found if t in w.weights) for t in sorted(terms)}
+        return Weights(weights=lightest, unknown=tuple(sorted(unknown)))
+
+    async def _scope(self, names: Sequence[str] | None, wanted: Filter) -> _Scope:
+        withheld = tuple(sorted(caller().withheld))
+        if names is None:
+            indexes = (await self._collections.indexes(Nothing())).items
+            open_only = (NoneOf(field="collection", values=withheld),) if withheld else ()
+            return _Scope({i.name: i.model for i in indexes}, wanted + open_only, None)
+        refs = await self._visible(names)
+        languages = {ref.language for ref in refs}
+        chosen = (AnyOf(field="collection", values=tuple(ref.id for ref in refs)),) if refs else ()
+        return _Scope(
+            {ref.index.name: ref.index.model for ref in refs},
+            wanted + chosen,
+            languages.pop() if len(languages) == 1 else None,
+        )
+
+    async def _visible(self, names: Sequence[str]) -> list[CollectionRef]:
+        found = (await self._collections.lookup(Lookup(collections=tuple(names)))).items
+        by_name = {key: ref for ref in found for key in (ref.name, ref.id)}
+        unseen = tuple(ref.id for ref in found if not ref.visible)
+        counts: dict[str, int] = {}
+        if unseen:
+            counts = (await self._documents.count_readable(CountReadable(collections=unseen))).counts
+        refs: dict[str, CollectionRef] = {}
+        for name in names:
+            ref = by_name.get(name)
+            if ref is None or not (ref.visible or counts.get(ref.id)):
+                raise CollectionMissing(
+                    f"there is no collection {name!r} that you may read; leave `collections` out to search all",
+                    collection=name,
+                )
+            refs[ref.id] = ref
+        return list(refs.values())
+
+    async def _embedded(self, request: Search, scope: _Scope, degraded: list[str]) -> dict[str, Matrix]:
+        """The query's vector by model; in hybrid mode none when the embedding is out of reach."""
+        if request.mode == "keyword" or not caller().tokens:
+            return {}
+        found: dict[str, Matrix] = {}
+        for model in sorted(set(scope.indexes.values())):
+            try:
+                asked = EmbedQueries(model=model, texts=(request.query,))
+                found[model] = (await self._embedding.embed_queries(asked)).vectors
+            except Problem as problem:
+                if request.mode == "dense" or not (problem.retryable or isinstance(problem, ModelUnavailable)):
+                    raise
+                _log.warning("searching by keywords only", detail=problem.detail)
+                degraded.append("dense")
+        return found
+
+    async def _hits(self, request: Search, scope: _Scope, vectors: dict[str, Matrix]) -> list[Hit]:
+        """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one."""
+        pool = min(MOST_CANDIDATES, max(self._candidates, 2 * request.limit))
+        read: dict[str, Passage] = {}
+        while True:
+            ranked, more = await self._ranked(request, scope, vectors, pool)
+            hits = await self._hydrated(request, ranked, read)
+            if len(hits) >= request.limit or not more or pool >= MOST_CANDIDATES:
+                return hits
+            pool = min(MOST_CANDIDATES, pool * 3)
+
+    async def _ranked(
+        self, request: Search, scope: _Scope, vectors: dict[str, Matrix], pool: int
+    ) -> tuple[list[Ranked], bool]:
+        """Candidates in their order, and whether the engine has more of them."""
+        asked = []
+        for index, model in scope.indexes.items():
+            queries: list[AnyQuery] = []
+            if model in vectors:
+                queries.append(DenseQuery(vector=vectors[model], limit=pool))
+            if request.mode != "dense":
+                queries.append(KeywordQuery(text=request.query, language=scope.language, limit=pool))
+            if queries:
+                asked.append(
+                    SearchPoints(index=index, queries=tuple(queries), readers=caller().tokens, filter=scope.filter)
+                )
+        found = await asyncio.gather(*(self._vectors.search(search) for search in asked))
+        orders = []
+        for search, answer in zip(asked, found, strict=True):
+            lists = {
+                query.kind: _scores(points) for query, points in zip(search.queries, answer.lists, strict=True)
+            }
+            orders.append(fuse(lists.get("dense"), lists.get("keyword")))
+        more = any(len(points) >= pool for answer in found for points in answer.lists)
+        return merge(orders), more
+
+    async def _hydrated(self, request: Search, ranked: list[Ranked], read: dict[str, Passage]) -> list[Hit]:
+        """The best hits that pass the second lock; `read` keeps passages between refills."""
+        hits: dict[str, Hit] = {}
+        waiting = list(ranked)
+        while waiting and len(hits) < request.limit:
+            ahead = (request.limit - len(hits)) + self._spare
+            batch, waiting = waiting[:ahead], waiting[ahead:]
+            fresh = tuple(r.id for r in batch if r.id not in read)
+            if fresh:
+                read |= (await self._documents.hydrate(Hydrate(chunks=fresh))).passages
+            for place in batch:
+                passage = read.get(place.id)
+                if passage is None:
+                    continue
+                unit = passage.document.id if request.group_by == "document" else place.id
+                if unit not in hits and len(hits) < request.limit:
+                    hits[unit] = _hit(place, passage)
+        return list(hits.values())
+
+
+def _hit(place: Ranked, passage: Passage) -> Hit:
+    return Hit(
+        document=passage.document,
+        chunk=passage.chunk,
+        parent=passage.parent,
+        score=place.score,
+        scores=Scores(dense=place.dense, keyword=place.keyword),
+    )
+
+
+def _scores(points: Iterable[ScoredPoint]) -> dict[str, float]:
+    return {_chunk_id(point.id): point.score for point in points}
+
+
+def _chunk_id(point: UUID) -> str:
+    """A chunk's id is its point's, under the chunk's prefix."""
+    return f"chk_{point.hex}"
