@@ -1,0 +1,1 @@
+"""From text with its structure to chunks and their parents."""
