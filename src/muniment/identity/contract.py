@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field, JsonValue, StringConstraints
 
 from muniment.kernel.contract import idempotent
-from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Time
+from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
 from muniment.kernel.problems import Problem
 
 Level = Literal["public", "internal", "confidential", "restricted"]
@@ -23,6 +23,9 @@ Scope = Literal[
     "config:admin",
 ]
 
+EDITORS: frozenset[str] = frozenset({"editor", "admin"})
+"""Roles that change others' documents, and manage members, in collections that their holder is a member of."""
+
 EVERYONE = "grp_everyone"
 """The group that every principal is in; `group:everyone` names it, nobody changes it."""
 
@@ -32,7 +35,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 SubjectName = Annotated[str, StringConstraints(pattern=r"^(user|group):[a-z0-9][a-z0-9._-]{0,62}$")]
 """`user:ada` or `group:eng`, as people write a subject."""
 
-Password = Annotated[str, StringConstraints(min_length=8, max_length=1024)]
+Password = Annotated[Text, StringConstraints(min_length=8, max_length=1024)]
 
 
 class Principal(Model):
@@ -59,8 +62,8 @@ class Authenticate(Model):
 
 
 class Login(Model):
-    username: str = Field(max_length=256)
-    password: str = Field(max_length=1024)
+    username: Text = Field(max_length=256)
+    password: Text = Field(max_length=1024)
 
 
 class Tokens(Model):
@@ -71,22 +74,22 @@ class Tokens(Model):
 
 
 class Refresh(Model):
-    refresh_token: str = Field(max_length=1024)
+    refresh_token: Text = Field(max_length=1024)
 
 
 class Logout(Model):
-    refresh_token: str = Field(max_length=1024)
+    refresh_token: Text = Field(max_length=1024)
 
 
 class ChangePassword(Model):
-    old_password: str = Field(max_length=1024)
+    old_password: Text = Field(max_length=1024)
     new_password: Password
 
 
 class SetPassword(Model):
     """A reset by the operator of the machine; it ends the user's sessions."""
 
-    username: str
+    username: Text
     password: Password
 
 
@@ -119,7 +122,7 @@ class User(Model):
 class UpdateUser(Change):
     """`name` is the user's name or id, from the path."""
 
-    name: str
+    name: Text
     username: Name | None = None
     password: Password | None = None
     roles: tuple[Role, ...] | None = None
@@ -130,7 +133,7 @@ class UpdateUser(Change):
 class ByName(Model):
     """A user, group or key by its name or its id."""
 
-    name: str = Field(max_length=256)
+    name: Text = Field(max_length=256)
 
 
 class CreateGroup(Model):
@@ -149,21 +152,21 @@ class Group(Model):
 class UpdateGroup(Change):
     """`group` is the group's name or id, from the path; `name` renames it."""
 
-    group: str
+    group: Text
     name: Name | None = None
 
 
 class Membership(Model):
     """A subject in a group; a group may hold groups, never in a circle."""
 
-    group: str = Field(max_length=256)
+    group: Text = Field(max_length=256)
     subject: SubjectName
 
 
 class CreateApiKey(Model):
     """A key acts for the caller who makes it, with at most the caller's own scopes (null: all of them)."""
 
-    name: str = Field(min_length=1, max_length=128)
+    name: Text = Field(min_length=1, max_length=128)
     scopes: tuple[Scope, ...] | None = None
     expires_at: Time | None = None
 
@@ -185,8 +188,8 @@ class NewApiKey(ApiKey):
 class UpdateApiKey(Change):
     """`key` is the key's name or id, from the path."""
 
-    key: str
-    name: str | None = Field(default=None, min_length=1, max_length=128)
+    key: Text
+    name: Text | None = Field(default=None, min_length=1, max_length=128)
     scopes: tuple[Scope, ...] | None = None
     expires_at: Time | None = None
 
