@@ -58,6 +58,11 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
         except TimeoutError as late:
             await self.aclose()
             raise DeadlineExceeded(f"{self._what}: no event for {wait:.3g} s") from late
+        except asyncio.CancelledError:
+            # Who waits was given up; nobody is left to close the stream.
+            self._over = True
+            self._producer.cancel()
+            raise
         if not isinstance(event, _End):
             return event
         self._over = True
