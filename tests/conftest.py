@@ -14,6 +14,7 @@ the first test asks for it. Helpers that are no fixtures live in `kit`; `kit.mig
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -26,14 +27,13 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
-    base = tmp_path_factory.getbasetemp()
-    return server_url((base if worker_id == "master" else base.parent) / "postgresql")
+def postgresql_server(testrun_uid: str) -> str:
+    return server_url(testrun_uid)
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: str, tmp_path: Path) -> Iterator[str]:
-    prefix = f"test_{abs(hash(tmp_path)):x}"
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    prefix = f"test_{uuid4().hex[:12]}"
     yield f"{postgresql_server}&prefix={prefix}"
     asyncio.run(drop_databases(postgresql_server, prefix))
 

@@ -3,11 +3,11 @@ import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from kit.migrations import assert_migrations_match
-from kit.rooms import LINES, METADATA, MIGRATIONS, open_ledger
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
+from kit.migrations import assert_migrations_match
+from kit.rooms import LINES, METADATA, MIGRATIONS, open_ledger
 from muniment.kernel import sqlite
 from muniment.kernel.database import Damaged, ReadOnly, after_commit, open_database
 from muniment.kernel.migrations import NewerVersion
@@ -70,7 +70,7 @@ async def test_a_schema_that_is_behind_is_brought_up_and_keeps_its_rows(database
 async def test_a_newer_schema_is_refused_and_left_alone(database_url, tmp_path):
     async with open_ledger(database_url):
         pass
-    with pytest.raises(NewerVersion, match="revision 0002.*up to 0001"):
+    with pytest.raises(NewerVersion, match=r"revision 0002.*up to 0001"):
         async with open_database(database_url, room="ledger", migrations=only_first(tmp_path)):
             pass
     async with open_ledger(database_url) as ledger, ledger.database.read() as connection:
@@ -120,7 +120,7 @@ async def test_times_and_json_come_back_as_they_went(database_url):
         assert found[0].extra == extra
         with pytest.raises(StatementError, match="without zone"):
             async with ledger.database.write() as connection:
-                await connection.execute(update(LINES).values(noted_at=datetime(2026, 7, 1)))
+                await connection.execute(update(LINES).values(noted_at=summer.replace(tzinfo=None)))
 
 
 async def test_nothing_is_written_in_a_read_or_a_failed_write(database_url):

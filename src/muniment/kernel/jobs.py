@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -24,9 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from muniment.kernel.backoff import backoff_seconds
+from muniment.kernel.backoff import backoff_seconds, repeat
 from muniment.kernel.database import Database, Json, UtcTime, after_commit
-from muniment.kernel.guard import only_problems
+from muniment.kernel.guard import only_problems, uninterrupted
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import Model, Time, now
 from muniment.kernel.problems import Problem
@@ -56,22 +55,23 @@ class Job(Model):
     kind: str
     subject: str
     request: dict[str, JsonValue]
-    state: JobState
-    attempts: int
+    state: JobState = "queued"
+    attempts: int = 0
     max_attempts: int
     next_attempt_at: Time
-    progress_done: int
-    progress_total: int
-    problem: dict[str, JsonValue] | None
+    progress_done: int = 0
+    progress_total: int = 0
+    problem: dict[str, JsonValue] | None = None
     created_at: Time
-    started_at: Time | None
-    ended_at: Time | None
+    started_at: Time | None = None
+    ended_at: Time | None = None
 
 
 Handler = Callable[[Job], Awaitable[None]]
 """Does a job of one kind; raises a Problem when it cannot."""
 
 _FIELDS = tuple(Job.model_fields)
+_FREE: dict[str, Any] = {"leased_by": None, "leased_until": None}
 
 
 def job_table(metadata: MetaData) -> Table:
@@ -120,23 +120,18 @@ class Jobs:
         max_attempts: int = 5,
     ) -> str:
         """Ask for work, and get the job's id; it starts once the caller's transaction is committed."""
-        at = now()
-        row = {
-            "id": new_id(self._prefix),
-            "kind": kind,
-            "subject": subject,
-            "request": request.model_dump(mode="json"),
-            "state": "queued",
-            "attempts": 0,
-            "max_attempts": max_attempts,
-            "next_attempt_at": at,
-            "progress_done": 0,
-            "progress_total": 0,
-            "created_at": at,
-        }
-        await connection.execute(insert(self.table), row)
+        job = Job(
+            id=new_id(self._prefix),
+            kind=kind,
+            subject=subject,
+            request=request.model_dump(mode="json"),
+            max_attempts=max_attempts,
+            next_attempt_at=now(),
+            created_at=now(),
+        )
+        await connection.execute(insert(self.table), job.model_dump())
         after_commit(connection, self.stirred.set)
-        return str(row["id"])
+        return job.id
 
     async def get(self, connection: AsyncConnection, job_id: str) -> Job:
         """The job of that id.
@@ -189,7 +184,7 @@ class Jobs:
             "ended_at": None,
             "next_attempt_at": now(),
         }
-        await self._change(connection, [job_id], ("failed", "cancelled"), fresh)
+        await self._change(connection, job_id, ("failed", "cancelled"), fresh)
         after_commit(connection, self.stirred.set)
         return await self.get(connection, job_id)
 
@@ -198,29 +193,23 @@ class Jobs:
 
         Raises JobMissing.
         """
-        ended = {"state": "cancelled", "ended_at": now(), "leased_by": None, "leased_until": None}
-        await self._change(connection, [job_id], ("queued", "running"), ended)
+        ended = {"state": "cancelled", "ended_at": now(), **_FREE}
+        await self._change(connection, job_id, ("queued", "running"), ended)
         after_commit(connection, self.stirred.set)
         return await self.get(connection, job_id)
 
     async def progress(self, job_id: str, done: int, total: int) -> None:
         """Note, in a transaction of its own, how far a running job is."""
+        values = {"progress_done": done, "progress_total": total}
         async with self.database.write() as connection:
-            await self._change(
-                connection, [job_id], ("running",), {"progress_done": done, "progress_total": total}
-            )
+            await self._change(connection, job_id, ("running",), values)
 
     async def _change(
-        self,
-        connection: AsyncConnection,
-        ids: Iterable[str],
-        states: Iterable[JobState],
-        values: dict[str, Any],
+        self, connection: AsyncConnection, job_id: str, states: Iterable[JobState], values: dict[str, Any]
     ) -> None:
         columns = self.table.c
-        await connection.execute(
-            update(self.table).where(columns.id.in_(ids), columns.state.in_(states)).values(values)
-        )
+        change = update(self.table).where(columns.id == job_id, columns.state.in_(states))
+        await connection.execute(change.values(values))
 
 
 def as_job(row: RowMapping) -> Job:
@@ -260,26 +249,13 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; then what is unfinished is given back, and the attempt does not count."""
-        failures = 0
+        jobs, poll = self._jobs, self._poll_seconds
         try:
-            while True:
-                self._jobs.stirred.clear()
-                try:
-                    async with only_problems("taking up jobs"):
-                        await self._turn()
-                    failures = 0
-                except Problem as problem:
-                    failures += 1
-                    _log.warning("jobs.stalled", problem=problem.document())
-                    await asyncio.sleep(backoff_seconds(failures, first=0.2, most=10))
-                    continue
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll_seconds):
-                        await self._jobs.stirred.wait()
+            await repeat(self._turn, what="taking up jobs", stirred=jobs.stirred, poll_seconds=poll)
         finally:
-            await asyncio.shield(self._give_back())
+            await uninterrupted(self._give_back())
 
-    async def _turn(self) -> None:
+    async def _turn(self) -> bool:
         """Note what has ended and take up what is due, in one transaction: a commit costs more than both."""
         at, ended = now(), dict(self._ended)
         async with self._jobs.database.write() as connection:
@@ -290,9 +266,11 @@ class Worker:
         for job_id in ended:
             del self._ended[job_id]
         for job_id in lost:
-            self._running[job_id].cancel()
+            if job_id in self._running:  # it may have ended while this was written
+                self._running[job_id].cancel()
         for job in taken:
             self._running[job.id] = asyncio.create_task(self._work(job), name=job.id)
+        return False
 
     async def _work(self, job: Job) -> None:
         problem = None
@@ -309,15 +287,14 @@ class Worker:
     async def _record(
         self, connection: AsyncConnection, ended: Iterable[tuple[Job, Problem | None]], at: datetime
     ) -> None:
-        free = {"leased_by": None, "leased_until": None}
         done = [job.id for job, problem in ended if problem is None]
         if done:
-            values: dict[str, Any] = {"state": "succeeded", "ended_at": at, "problem": None, **free}
+            values: dict[str, Any] = {"state": "succeeded", "ended_at": at, "problem": None, **_FREE}
             await connection.execute(self._mine().where(self._jobs.table.c.id.in_(done)).values(values))
         for job, problem in ended:
             if problem is None:
                 continue
-            values = {"problem": problem.document(), **free}
+            values = {"problem": problem.document(), **_FREE}
             if problem.retryable and job.attempts < job.max_attempts:
                 wait = backoff_seconds(job.attempts, first=self._first_retry_seconds)
                 wait = max(wait, problem.retry_after_seconds or 0)
@@ -337,23 +314,19 @@ class Worker:
         held = set((await connection.scalars(query)).all())
         if at - self._beaten_at > self._lease / 3:
             self._beaten_at = at
-            await connection.execute(self._mine().values(leased_until=at + self._lease))
+            change = self._mine().where(columns.id.in_(running))
+            await connection.execute(change.values(leased_until=at + self._lease))
         return running - held
 
     async def _recover(self, connection: AsyncConnection, at: datetime) -> None:
         """Queue again what dead workers held, or give it up when its attempts are used up."""
         columns = self._jobs.table.c
-        query = (
-            select(columns.id, columns.attempts >= columns.max_attempts)
-            .where(columns.state == "running", columns.leased_until < at)
-            .limit(100)
-            .with_for_update(skip_locked=True)
-        )
-        free: dict[str, Any] = {"leased_by": None, "leased_until": None}
-        again = {"state": "queued", "next_attempt_at": at, **free}
+        query = select(columns.id, columns.attempts >= columns.max_attempts)
+        query = query.where(columns.state == "running", columns.leased_until < at)
+        again = {"state": "queued", "next_attempt_at": at, **_FREE}
         problem = WorkerLost("its worker died or stalled at every attempt; see the log, then retry it").document()
-        given_up = {"state": "failed", "ended_at": at, "problem": problem, **free}
-        for job_id, used_up in (await connection.execute(query)).all():
+        given_up = {"state": "failed", "ended_at": at, "problem": problem, **_FREE}
+        for job_id, used_up in (await connection.execute(query.with_for_update(skip_locked=True))).all():
             _log.warning("job.worker_lost", job=job_id)
             change = update(self._jobs.table).where(columns.id == job_id)
             await connection.execute(change.values(given_up if used_up else again))
@@ -400,14 +373,8 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        columns, at = self._jobs.table.c, now()
-        queued = {
-            "state": "queued",
-            "attempts": columns.attempts - 1,
-            "next_attempt_at": at,
-            "leased_by": None,
-            "leased_until": None,
-        }
+        at, attempts = now(), self._jobs.table.c.attempts
+        queued = {"state": "queued", "attempts": attempts - 1, "next_attempt_at": at, **_FREE}
         try:
             async with only_problems("giving jobs back"), self._jobs.database.write() as connection:
                 await self._record(connection, self._ended.values(), at)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
@@ -24,12 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from muniment.kernel.backoff import backoff_seconds
+from muniment.kernel.backoff import backoff_seconds, repeat
 from muniment.kernel.database import Database, Json, UtcTime, after_commit
-from muniment.kernel.guard import only_problems
+from muniment.kernel.deadline import deadline
+from muniment.kernel.guard import only_problems, uninterrupted
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import Model, Time, now
-from muniment.kernel.problems import DeadlineExceeded, Problem
+from muniment.kernel.problems import Problem
 
 _log = structlog.get_logger(__name__)
 _BATCH = 100
@@ -133,85 +134,65 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        failures = 0
-        while True:
-            self._outbox.stirred.clear()
-            try:
-                async with only_problems("delivering events"):
-                    full = await self._turn()
-                failures = 0
-            except Problem as problem:
-                failures += 1
-                _log.warning("outbox.stalled", problem=problem.document())
-                await asyncio.sleep(backoff_seconds(failures, first=0.2, most=10))
-                continue
-            if not full:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll_seconds):
-                        await self._outbox.stirred.wait()
+        outbox, poll = self._outbox, self._poll_seconds
+        await repeat(self._turn, what="delivering events", stirred=outbox.stirred, poll_seconds=poll)
 
     async def _turn(self) -> bool:
         """Deliver what is due; whether there may be more."""
         table = self._outbox.table
-        query = (
-            select(table)
-            .where(~table.c.dead, table.c.next_attempt_at <= now())
-            .order_by(table.c.seq)
-            .limit(_BATCH)
-        )
+        due = select(table).where(~table.c.dead, table.c.next_attempt_at <= now())
+        query = due.order_by(table.c.seq).limit(_BATCH)
         async with self._alone() as mine:
             if not mine:
                 return False
             async with self._outbox.database.read() as connection:
                 rows = (await connection.execute(query)).mappings().all()
-            failed: dict[int, Problem] = {}
-            done: list[RowMapping] = []
+            ended: list[tuple[RowMapping, Problem | None]] = []
             try:
                 for row in rows:
-                    try:
-                        await self._deliver(_event(row))
-                    except Problem as problem:
-                        failed[row["seq"]] = problem
-                    done.append(row)
+                    problem = await self._deliver(_event(row))
+                    ended.append((row, problem))
             finally:
-                await asyncio.shield(self._note(done, failed))
+                await uninterrupted(self._note(ended))
         return len(rows) == _BATCH
 
-    async def _deliver(self, event: Event) -> None:
+    async def _deliver(self, event: Event) -> Problem | None:
+        """Why it was not taken, if it was not."""
         taken = self._taken.setdefault(event.id, set())
+        what = f"the subscriber of {event.type}"
         for index, deliver in enumerate(self._subscribers.get(event.type, ())):
             if index in taken:
                 continue
-            async with only_problems(f"the subscriber of {event.type}"):
-                try:
-                    async with asyncio.timeout(self._patience_seconds):
-                        await deliver(event)
-                except TimeoutError as late:
-                    raise DeadlineExceeded(f"the subscriber of {event.type} did not answer in time") from late
+            try:
+                async with only_problems(what), deadline(self._patience_seconds):
+                    await deliver(event)
+            except Problem as problem:
+                return problem
             taken.add(index)
         del self._taken[event.id]
+        return None
 
-    async def _note(self, done: Sequence[RowMapping], failed: Mapping[int, Problem]) -> None:
+    async def _note(self, ended: Sequence[tuple[RowMapping, Problem | None]]) -> None:
         """Trim what was delivered, and put off or give up what was not."""
-        if not done:
+        if not ended:
             return
         table = self._outbox.table
         async with self._outbox.database.write() as connection:
-            delivered = [row["seq"] for row in done if row["seq"] not in failed]
+            delivered = [row["seq"] for row, problem in ended if problem is None]
             await connection.execute(delete(table).where(table.c.seq.in_(delivered)))
-            for row in done:
-                if (problem := failed.get(row["seq"])) is not None:
-                    attempts = row["attempts"] + 1
-                    dead = attempts >= self._max_attempts
-                    wait = backoff_seconds(attempts, first=self._first_retry_seconds)
-                    values = {
-                        "attempts": attempts,
-                        "dead": dead,
-                        "problem": problem.document(),
-                        "next_attempt_at": now() + timedelta(seconds=wait),
-                    }
-                    await connection.execute(update(table).where(table.c.seq == row["seq"]).values(values))
-                    _log.warning("event.dead" if dead else "event.put_off", id=row["id"], type=row["type"])
+            for row, problem in ended:
+                if problem is None:
+                    continue
+                attempts = row["attempts"] + 1
+                wait = timedelta(seconds=backoff_seconds(attempts, first=self._first_retry_seconds))
+                values = {
+                    "attempts": attempts,
+                    "dead": attempts >= self._max_attempts,
+                    "problem": problem.document(),
+                    "next_attempt_at": now() + wait,
+                }
+                await connection.execute(update(table).where(table.c.seq == row["seq"]).values(values))
+                _log.warning("event.not_taken", id=row["id"], type=row["type"], **values)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:
