@@ -14,4 +14,4 @@ def new_secret(prefix: str) -> str:
 
 def digest(secret: str) -> str:
     """What is kept of a secret. It needs no salt and no slow hash, since nobody can guess 256 bits."""
-    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(secret.encode()).hexdigest()

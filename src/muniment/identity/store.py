@@ -60,28 +60,28 @@ groups = Table(
 memberships = Table(
     "memberships",
     metadata,
-    Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", String, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
     Column("member_id", String, primary_key=True, index=True),
 )
 sessions = Table(
     "sessions",
     metadata,
     Column("id", String, primary_key=True),
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("user_id", String, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("expires_at", UtcTime, nullable=False, index=True),
 )
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
     Column("digest", String, primary_key=True),
-    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("session_id", String, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("used", Boolean, nullable=False),
 )
 api_keys = Table(
     "api_keys",
     metadata,
     Column("id", String, primary_key=True),
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", String, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("name", String, nullable=False),
     Column("digest", String, nullable=False, unique=True),
     Column("scopes", Json, nullable=False),

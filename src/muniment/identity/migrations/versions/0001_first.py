@@ -38,25 +38,27 @@ def upgrade() -> None:
     op.bulk_insert(groups, [{"id": "grp_everyone", "name": "everyone", "created_at": now()}])
     op.create_table(
         "memberships",
-        sa.Column("group_id", sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("group_id", sa.String, sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("member_id", sa.String, primary_key=True, index=True),
     )
     op.create_table(
         "sessions",
         sa.Column("id", sa.String, primary_key=True),
-        sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+        sa.Column("user_id", sa.String, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
         sa.Column("expires_at", UtcTime, nullable=False, index=True),
     )
     op.create_table(
         "refresh_tokens",
         sa.Column("digest", sa.String, primary_key=True),
-        sa.Column("session_id", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+        sa.Column(
+            "session_id", sa.String, sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True
+        ),
         sa.Column("used", sa.Boolean, nullable=False),
     )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String, primary_key=True),
-        sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("user_id", sa.String, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("digest", sa.String, nullable=False, unique=True),
         sa.Column("scopes", Json, nullable=False),
