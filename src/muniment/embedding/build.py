@@ -1,0 +1,49 @@
+"""Builds the room."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import Field
+
+from muniment.embedding.contract import Embedding
+from muniment.embedding.lane import Size
+from muniment.embedding.machine import threads_here
+from muniment.embedding.service import OnnxEmbedding
+from muniment.kernel.settings import RoomSettings
+from muniment.models.contract import Models
+
+_BATCHES_AHEAD = 16
+
+
+class EmbeddingSettings(RoomSettings):
+    """How much of the machine embedding takes."""
+
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Threads of the model; 0: as many as this machine and process have."
+    )
+    batch_tokens: int = Field(
+        default=3200, ge=256, le=65536, description="Tokens of one batch of passages, padding included."
+    )
+    waiting_tokens: int = Field(
+        default=262_144,
+        ge=4096,
+        description="Tokens of passages that may wait; further callers wait to be let in.",
+    )
+    recent_queries: int = Field(
+        default=2048, ge=0, le=1_000_000, description="How many queries' vectors are kept to be used again."
+    )
+
+
+@asynccontextmanager
+async def build(settings: EmbeddingSettings, models: Models) -> AsyncIterator[Embedding]:
+    """Embedding in this process; no model is loaded before it is asked for."""
+    service = OnnxEmbedding(
+        models,
+        threads=settings.threads or threads_here(),
+        passages=Size(settings.batch_tokens, settings.batch_tokens * _BATCHES_AHEAD, settings.waiting_tokens),
+        recent_queries=settings.recent_queries,
+    )
+    try:
+        yield service
+    finally:
+        await service.close()

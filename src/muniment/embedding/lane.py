@@ -1,0 +1,137 @@
+"""A line of texts waiting for the model: whoever calls at the same time shares batches."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+from prometheus_client import Counter, Gauge, Histogram
+
+from muniment.embedding.batching import Ids, batches
+from muniment.kernel.model import Matrix
+from muniment.kernel.problems import Unavailable
+
+Run = Callable[[Sequence[Ids]], Matrix]
+
+_seconds = Histogram("muniment_embedding_batch_seconds", "Time of one batch in the model.", ["lane"])
+_tokens = Counter("muniment_embedding_tokens", "Tokens that the model read.", ["lane"])
+_waiting = Gauge("muniment_embedding_waiting_tokens", "Tokens that wait for the model.", ["lane"])
+
+
+class Size(NamedTuple):
+    """In tokens: of one batch, of what is sorted by length together, and of what may wait."""
+
+    batch: int
+    ahead: int
+    waiting: int
+
+
+class _Call:
+    """One caller's texts; `done` is set when all have their row."""
+
+    def __init__(self, count: int) -> None:
+        self.rows: list[Matrix | None] = [None] * count
+        self.left = count
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class _Text(NamedTuple):
+    call: _Call
+    row: int
+    ids: Ids
+
+
+class Lane:
+    """Texts go in order of arrival, but each stretch of `size.ahead` tokens is sorted by length.
+
+    `run` is called in `executor`, one batch at a time.
+    """
+
+    def __init__(self, name: str, run: Run, size: Size, executor: Executor) -> None:
+        self._name, self._run_batch, self._size, self._executor = name, run, size, executor
+        self._line: deque[_Text] = deque()
+        self._held = 0
+        self._calls: set[_Call] = set()
+        self._arrived, self._left = asyncio.Event(), asyncio.Event()
+
+    @property
+    def full(self) -> bool:
+        """Whether a caller would have to wait for a place in the line."""
+        return self._held >= self._size.waiting
+
+    async def embed(self, texts: Sequence[Ids]) -> Matrix:
+        """A row for each text, in order. Cancelled, its texts leave the line."""
+        call = _Call(len(texts))
+        self._calls.add(call)
+        try:
+            for row, ids in enumerate(texts):
+                while self.full and not call.done.done():
+                    self._left.clear()
+                    await self._left.wait()
+                self._hold(len(ids))
+                self._line.append(_Text(call, row, ids))
+                self._arrived.set()
+            await call.done
+        finally:
+            self._calls.discard(call)
+            if not call.done.done() or call.left:
+                self._forget(call)
+        return np.stack([row for row in call.rows if row is not None])
+
+    async def work(self) -> None:
+        """Run batches until cancelled; whoever still waits then is told so."""
+        try:
+            while True:
+                self._arrived.clear()
+                if not self._line:
+                    await self._arrived.wait()
+                await self._run_stretch(self._next_stretch())
+        finally:
+            for call in self._calls:
+                if not call.done.done():
+                    call.done.set_exception(Unavailable("embedding is being stopped; try again shortly"))
+
+    async def _run_stretch(self, stretch: Sequence[_Text]) -> None:
+        for batch in batches([len(text.ids) for text in stretch], self._size.batch):
+            wanted = [stretch[index] for index in batch if not stretch[index].call.done.done()]
+            if wanted:
+                await self._run(wanted)
+
+    def _next_stretch(self) -> list[_Text]:
+        stretch: list[_Text] = []
+        tokens = 0
+        while self._line and (not stretch or tokens + len(self._line[0].ids) <= self._size.ahead):
+            stretch.append(self._line.popleft())
+            tokens += len(stretch[-1].ids)
+        self._hold(-tokens)
+        return stretch
+
+    async def _run(self, texts: Sequence[_Text]) -> None:
+        ids = [text.ids for text in texts]
+        with _seconds.labels(self._name).time():
+            running = asyncio.get_running_loop().run_in_executor(self._executor, self._run_batch, ids)
+            await asyncio.wait({running})
+        if failure := running.exception():
+            for call in {text.call for text in texts if not text.call.done.done()}:
+                call.done.set_exception(failure)
+            return
+        _tokens.labels(self._name).inc(sum(map(len, ids)))
+        for text, vector in zip(texts, running.result(), strict=True):
+            text.call.rows[text.row] = vector
+            text.call.left -= 1
+            if not text.call.left and not text.call.done.done():
+                text.call.done.set_result(None)
+
+    def _forget(self, call: _Call) -> None:
+        call.done.cancel()
+        kept = [text for text in self._line if text.call is not call]
+        self._hold(sum(len(text.ids) for text in kept) - sum(len(text.ids) for text in self._line))
+        self._line = deque(kept)
+
+    def _hold(self, tokens: int) -> None:
+        self._held += tokens
+        _waiting.labels(self._name).inc(tokens)
+        if tokens < 0:
+            self._left.set()
