@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -56,9 +57,7 @@ ROOMS: Mapping[type, Builder] = {
 
 SUBSCRIPTIONS: Sequence[Subscription] = (Subscription("collection.deleted", Documents, "purge_collection"),)
 
-ALIASES: Mapping[str, str] = {"admin_password": "identity.admin_password"}
-"""Environment names that are shorter than the rule would make them."""
-
+T = TypeVar("T")
 CONTRACTS: Mapping[str, type] = {room_of(contract): contract for contract in ROOMS}
 
 
@@ -118,6 +117,14 @@ async def open_house(configuration: Configuration, rooms: Sequence[str] = ()) ->
             if ground.secrets:
                 internal += routes(contract, service, ground.secrets)
         yield Opened(house, _application(ground, internal, here), ground.announcements)
+
+
+@asynccontextmanager
+async def open_room(configuration: Configuration, contract: type[T]) -> AsyncIterator[T]:
+    """One room of the data folder, for a command that works on this machine without a server."""
+    async with AsyncExitStack() as stack:
+        ground = _ground(configuration.section("", ProcessSettings), set())
+        yield await House(ROOMS, configuration, ground, stack).get(contract)
 
 
 def _ground(process: ProcessSettings, serving: set[str]) -> Ground:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import socket
 import time
@@ -12,18 +11,16 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import uvicorn
-from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from muniment.app import CONTRACTS, Opened, contracts_of, data_folder, open_house
 from muniment.identity.contract import Identity
 from muniment.kernel.contract import room_of
 from muniment.kernel.logs import configure_logs
-from muniment.kernel.model import Model, Nothing
+from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import Configuration, ProcessSettings
-
-RUN_FILE = "run.json"
+from muniment.runfile import Running, read_run_file, run_file
 
 
 class DataFolderUnusable(Problem, status=500):
@@ -36,24 +33,6 @@ class DataFolderBusy(Problem, status=409):
 
 class PortTaken(Problem, status=409):
     """Something else listens on the address."""
-
-
-class Running(Model):
-    """What a running process leaves in `run.json` for the command line of the same user."""
-
-    address: str
-    pid: int
-    key: str
-
-
-def read_run_file(data: Path) -> Running | None:
-    """The process that serves this data folder, if one does."""
-    try:
-        running = Running.model_validate_json((data / RUN_FILE).read_bytes())
-        os.kill(running.pid, 0)
-    except (OSError, ValidationError):
-        return None
-    return running
 
 
 def open_data_folder(data: Path) -> None:
@@ -173,27 +152,21 @@ async def _serve(
             server = _Server(busy, lambda: started(address, opened))
             watch = asyncio.create_task(_stop_when_idle(server, busy, idle_seconds))
             try:
-                async with _run_file(data, address, opened, rooms):
+                async with _announced(data, address, opened, rooms):
                     await server.serve(sockets=[listener])
             finally:
                 watch.cancel()
 
 
 @asynccontextmanager
-async def _run_file(data: Path, address: str, opened: Opened, rooms: Sequence[str]) -> AsyncIterator[None]:
+async def _announced(data: Path, address: str, opened: Opened, rooms: Sequence[str]) -> AsyncIterator[None]:
+    """`run.json`, when all rooms are served: the command line needs them all."""
     if rooms and set(rooms) != set(CONTRACTS):
         yield
         return
     key = await (await opened.house.get(Identity)).local_key(Nothing())
-    path, fresh = data / RUN_FILE, data / f"{RUN_FILE}.new"
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(Running(address=address, pid=os.getpid(), key=key.key).model_dump(), file)
-    fresh.replace(path)
-    try:
+    with run_file(data, Running(address=address, pid=os.getpid(), key=key.key)):
         yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 class _Busy:

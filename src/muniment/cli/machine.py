@@ -1,0 +1,91 @@
+"""Commands that start and stop a server on this machine."""
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from muniment.cli.connection import DataOption, load_configuration
+from muniment.cli.terminal import err, out
+from muniment.kernel.extras import late
+from muniment.kernel.problems import Problem
+from muniment.kernel.settings import ProcessSettings
+from muniment.runfile import read_run_file
+
+if TYPE_CHECKING:
+    from muniment.app import Opened
+
+STOP_SECONDS = 20
+
+HostOption = Annotated[str | None, typer.Option("--host", help="The address to listen on. [default: 127.0.0.1]")]
+PortOption = Annotated[int | None, typer.Option("--port", help="The port; 0 takes a free one. [default: 8765]")]
+
+
+class NotRunning(Problem, status=404):
+    """No server runs on the data folder."""
+
+
+class NotStopping(Problem, status=504):
+    """The server did not end in time."""
+
+
+def up(
+    data: DataOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    idle_seconds: Annotated[
+        float | None, typer.Option("--idle-seconds", help="Stop after so long without a request.", hidden=True)
+    ] = None,
+) -> None:
+    """Run Muniment, all rooms in this process, until Ctrl-C.
+
+    Example: muniment up --data ./knowledge --port 8765
+    """
+
+    def started(address: str, opened: "Opened") -> None:
+        out.print(f"Muniment is ready at [bold]{address}[/bold]  (API: {address}/docs; Ctrl-C ends it)")
+        if idle_seconds is None:
+            for text in opened.announcements.values():
+                out.print(text)
+
+    configuration = load_configuration(data, host=host, port=port)
+    late("muniment.process").serve(configuration, idle_seconds=idle_seconds, started=started)
+
+
+def serve(
+    rooms: Annotated[list[str], typer.Argument(help="The rooms to run here, such as: embedding vectors")],
+    data: DataOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+) -> None:
+    """Run some rooms in this process; MUNIMENT_AT__ROOM says where the others are.
+
+    Example: MUNIMENT_SERVICE_TOKEN=… muniment serve embedding vectors --port 8801
+    """
+
+    def started(address: str, _opened: "Opened") -> None:
+        out.print(f"{', '.join(rooms)} ready at [bold]{address}[/bold]")
+
+    late("muniment.process").serve(load_configuration(data, host=host, port=port), rooms, started=started)
+
+
+def stop(data: DataOption = None) -> None:
+    """Stop the server of the data folder.
+
+    Example: muniment stop
+    """
+    folder = load_configuration(data).section("", ProcessSettings).data.expanduser().absolute()
+    running = read_run_file(folder)
+    if running is None:
+        raise NotRunning(f"nothing runs on {folder}")
+    os.kill(running.pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_SECONDS
+    while read_run_file(folder) is not None:
+        if time.monotonic() > until:
+            raise NotStopping(f"process {running.pid} has not ended after {STOP_SECONDS} s; try again or kill it")
+        time.sleep(0.05)
+    if sys.stderr.isatty():
+        err.print(f"stopped {running.address}")

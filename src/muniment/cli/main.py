@@ -1,0 +1,52 @@
+"""The `muniment` command: its parts joined, its exit codes (0 done, 1 failed, 2 wrong usage)."""
+
+import json
+import sys
+
+import typer
+
+from muniment.cli import adding, content, machine, operate
+from muniment.cli.terminal import complain
+from muniment.kernel.problems import Problem
+
+app = typer.Typer(
+    name="muniment",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Documents in, questions out; every sentence of an answer is tied to its source.",
+    epilog="First steps: [bold]muniment up[/bold], then in another terminal "
+    "[bold]muniment add FOLDER[/bold] and [bold]muniment ask 'a question'[/bold].",
+)
+users = typer.Typer(no_args_is_help=True, help="Users of this machine's data folder.")
+models = typer.Typer(no_args_is_help=True, help="Models of this machine.")
+config = typer.Typer(no_args_is_help=True, help="Settings.")
+
+app.command()(machine.up)
+app.command()(machine.stop)
+app.command()(machine.serve)
+app.command()(adding.add)
+app.command()(content.search)
+app.command()(content.ask)
+app.command()(operate.status)
+app.command()(operate.doctor)
+users.command("password")(operate.users_password)
+models.command("add")(operate.models_add)
+config.command("show")(operate.config_show)
+app.add_typer(users, name="users")
+app.add_typer(models, name="models")
+app.add_typer(config, name="config")
+
+
+def main() -> None:
+    """Run the command line; a Problem is one line on stderr (with --json a document on stdout) and exit code 1."""
+    try:
+        app()
+    except Problem as problem:
+        if "--json" in sys.argv:
+            sys.stdout.write(json.dumps(problem.document()) + "\n")
+        else:
+            complain(problem)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,110 @@
+"""What the commands print: lines for people, JSON for programs, progress on a terminal."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from muniment.kernel.problems import Problem
+
+EXCERPT = 300
+"""How many characters of a passage a line shows."""
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(answer: Any) -> None:
+    """The API's own answer, as it came."""
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+
+
+def complain(problem: Problem) -> None:
+    """One line: what happened and what to do; then each field that did not fit."""
+    err.print(Text("muniment: ", "bold red") + Text(problem.detail or problem.title))
+    for error in problem.extra.get("errors", [])[1:]:
+        err.print(Text(f"  {error['field']}: {error['reason']}"))
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+class Steps:
+    """Progress of long work: a bar with rate and time left on a terminal, else one line for each step."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._tasks = progress, dict[str, Any]()
+
+    def show(self, step: str, done: int, total: int | None) -> None:
+        """How far the step is."""
+        if self._progress is None:
+            if step not in self._tasks:
+                self._tasks[step] = True
+                err.print(f"{step} …")
+            return
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total)
+        self._progress.update(self._tasks[step], completed=done, total=total)
+
+
+@contextmanager
+def steps(*, quiet: bool = False) -> Iterator[Steps]:
+    """Progress on stderr, for the length of the context."""
+    if quiet or not err.is_terminal:
+        yield Steps(None) if not quiet else _Silence(None)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress:
+        yield Steps(progress)
+
+
+class _Silence(Steps):
+    def show(self, step: str, done: int, total: int | None) -> None:
+        pass
+
+
+def footnote_line(footnote: Mapping[str, Any]) -> Text:
+    """`[1] Title > Section, page 3: “the quoted words”`."""
+    document = footnote["document"]
+    place = " > ".join([document["title"], *footnote["section"][-2:]])
+    page = f", page {footnote['page']}" if footnote["page"] else ""
+    line = Text(f"[{footnote['number']}] ", "cyan") + Text(place, "bold") + Text(f"{page} ({document['key']}): ")
+    return line + Text(f"“{' '.join(footnote['quote'].split())}”", "italic")
+
+
+def sentence_text(sentence: Mapping[str, Any]) -> Text:
+    """A sentence with its marks; one that its sources do not bear out says so."""
+    text = Text(sentence["text"])
+    for number in sentence["footnotes"]:
+        text += Text(f" [{number}]", "cyan")
+    if sentence["verdict"] in {"unsupported", "partly", "unchecked"}:
+        text += Text(f" ({sentence['verdict']})", "yellow")
+    return text
+
+
+def hit_lines(place: int, hit: Mapping[str, Any]) -> Iterator[Text]:
+    """A passage found: where it stands, its scores, its first lines."""
+    document, chunk = hit["document"], hit["chunk"]
+    where = " > ".join([document["title"], *chunk["section"][-2:]])
+    page = f", page {chunk['page']}" if chunk["page"] else ""
+    yield (
+        Text(f"{place}. ", "cyan") + Text(where, "bold") + Text(f"{page} ({document['key']})  {hit['score']:.3f}")
+    )
+    words = " ".join(chunk["text"].split())
+    yield Text("   " + (words if len(words) <= EXCERPT else words[: EXCERPT - 1] + "…"))

@@ -1,0 +1,115 @@
+"""A blocking client of the HTTP API: every failure is the Problem that the server sent, by its class."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import httpx
+
+from muniment.kernel.problems import Problem, Unavailable
+
+Json = Any
+"""What a JSON document decodes to."""
+
+
+class File(NamedTuple):
+    """A file to upload: where it is, and its options as in the API (`key`, `title`, `access_level`, …)."""
+
+    path: Path
+    options: Mapping[str, Json]
+
+
+class Muniment:
+    """A server of Muniment. `token` is an API key or an access token; use it as a context manager."""
+
+    def __init__(self, server: str, token: str | None = None, *, timeout_seconds: float = 60.0) -> None:
+        self.server = server.rstrip("/")
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        timeout = httpx.Timeout(timeout_seconds, connect=5)
+        self._http = httpx.Client(base_url=self.server, headers=headers, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, it: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def login(self, username: str, password: str) -> Self:
+        """The same server as this user."""
+        tokens = self.post("/api/v1/auth/login", {"username": username, "password": password})
+        return type(self)(self.server, tokens["access_token"])
+
+    def get(self, path: str, **query: str | int | None) -> Json:
+        """GET; the decoded answer. Raises the server's Problem."""
+        return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def post(self, path: str, body: Json = None) -> Json:
+        """POST a JSON body; the decoded answer."""
+        return self._call("POST", path, json=body)
+
+    def put(self, path: str, body: Json = None) -> Json:
+        """PUT a JSON body; the decoded answer."""
+        return self._call("PUT", path, json=body)
+
+    def delete(self, path: str) -> Json:
+        """DELETE; the decoded answer, None when there is none."""
+        return self._call("DELETE", path)
+
+    def pages(self, path: str, **query: str | int | None) -> Iterator[Json]:
+        """Every item of a list, page after page."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, cursor=cursor, **query)
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def upload(self, collection: str, files: Sequence[File]) -> Json:
+        """Upload files in one request, read from disk as they are sent."""
+        with ExitStack() as stack:
+            parts: list[tuple[str, Any]] = [
+                ("file", (file.path.name, stack.enter_context(file.path.open("rb")))) for file in files
+            ]
+            parts.insert(0, ("options", (None, json.dumps([dict(file.options) for file in files]))))
+            return self._call(
+                "POST", f"/api/v1/collections/{collection}/documents", files=parts, timeout=httpx.Timeout(600)
+            )
+
+    def events(self, path: str, body: Json) -> Iterator[tuple[str, Json]]:
+        """POST for server-sent events: (event, data) pairs. A `problem` event is raised."""
+        headers = {"accept": "text/event-stream"}
+        try:
+            with self._http.stream("POST", path, json=body, headers=headers) as reply:
+                if reply.status_code >= httpx.codes.BAD_REQUEST:
+                    raise Problem.load(reply.read())
+                event = ""
+                for line in reply.iter_lines():
+                    if line.startswith("event: "):
+                        event = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        if event == "problem":
+                            raise Problem.load(line.removeprefix("data: "))
+                        yield event, json.loads(line.removeprefix("data: "))
+        except httpx.HTTPError as broken:
+            raise self._unreachable(broken) from broken
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Json:
+        try:
+            reply = self._http.request(method, path, **arguments)
+        except httpx.HTTPError as broken:
+            raise self._unreachable(broken) from broken
+        if reply.status_code >= httpx.codes.BAD_REQUEST:
+            raise Problem.load(reply.content)
+        return reply.json() if reply.content else None
+
+    def _unreachable(self, broken: httpx.HTTPError) -> Unavailable:
+        reason = str(broken) or type(broken).__name__
+        return Unavailable(
+            f"no answer from {self.server} ({reason}); is it running? `muniment up` starts one here"
+        )
