@@ -139,3 +139,14 @@ async def test_keys_are_their_owners_alone(desk: Any) -> None:
             with pytest.raises(ApiKeyMissing):
                 await call
         await identity.create_api_key(CreateApiKey(name="k"))
+
+
+async def test_the_key_of_this_machine_is_the_first_admins_and_ends_the_one_before(desk: Any) -> None:
+    with desk.asking(await desk.admin()) as identity:
+        before = await identity.local_key(Nothing())
+        after = await identity.local_key(Nothing())
+    who = await desk.who(after.key)
+    assert (who.name, who.roles) == ("admin", {"admin"})
+    assert "users:admin" in who.scopes
+    with pytest.raises(Unauthenticated):
+        await desk.who(before.key)

@@ -20,12 +20,15 @@ from muniment.identity.contract import (
 )
 from muniment.identity.credential_store import api_key_of
 from muniment.identity.credentials import API_KEY, digest, new_secret
-from muniment.identity.roles import in_order
+from muniment.identity.roles import in_order, scopes_of
 from muniment.kernel.caller import caller
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import Nothing, Page, Paged
 from muniment.kernel.pages import decode_cursor, encode_cursor
 from muniment.kernel.problems import Forbidden
+
+LOCAL_KEY = "command line of this machine"
+"""The name of the key in `run.json`."""
 
 
 class ApiKeys(Base):
@@ -100,6 +103,29 @@ class ApiKeys(Base):
             key = await _key(connection, user_id, request.name)
             await connection.execute(delete(store.api_keys).where(store.api_keys.c.id == key.id))
         return Nothing()
+
+    async def local_key(self, _: Nothing) -> NewApiKey:
+        """It stands for whoever may read the data folder, so it is replaced at each start of the process."""
+        key = new_secret(API_KEY)
+        users, keys = store.users.c, store.api_keys.c
+        async with self._database.write() as connection:
+            await store.begin_change(connection)
+            oldest = select(store.users).where(users.admin).order_by(users.id).limit(1)
+            admin = (await connection.execute(oldest)).one()
+            before = delete(store.api_keys).where(keys.user_id == admin.id, keys.name == LOCAL_KEY)
+            await connection.execute(before)
+            row = {
+                "id": new_id("key"),
+                "user_id": admin.id,
+                "name": LOCAL_KEY,
+                "digest": digest(key),
+                "scopes": list(in_order(scopes_of(admin.roles))),
+                "created_at": self._now(),
+                "expires_at": None,
+            }
+            await connection.execute(insert(store.api_keys), row)
+            made = await _key(connection, admin.id, LOCAL_KEY)
+        return NewApiKey(**made.model_dump(), key=key)
 
 
 def _scopes(asked: tuple[Scope, ...] | None) -> tuple[Scope, ...]:

@@ -344,6 +344,11 @@ class Identity(Protocol):
         ...
 
     @idempotent
+    async def local_key(self, request: Nothing) -> NewApiKey:
+        """A fresh key of the first admin for the command line of this machine; ends the one before. Not public."""
+        ...
+
+    @idempotent
     async def jwks(self, request: Nothing) -> Jwks:
         """The public keys that access tokens are signed with."""
         ...
