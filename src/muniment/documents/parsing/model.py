@@ -42,8 +42,8 @@ class Parsed(Model):
     language: str | None = None
     pages: tuple[PageSpan, ...] = ()
     sections: tuple[SectionSpan, ...] = ()
-    fields: dict[str, JsonValue] = {}
-    metadata: dict[str, JsonValue] = {}
+    fields: dict[str, JsonValue] = Field(default={})
+    metadata: dict[str, JsonValue] = Field(default={})
     blocks: tuple[Block, ...] = ()
 
 

@@ -1,0 +1,83 @@
+"""Which atoms make a chunk, and which chunks a parent: pure functions over token counts."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from muniment.documents.chunking.atoms import MOST_CHARACTERS, Atom
+
+Count = Callable[[int, int], int]
+FEWEST_TOKENS = 25
+_WITHIN_BLOCK = 0.3
+_WITHIN_PARAGRAPH = 0.4
+_TINY_REST = 1.0
+_EARLIEST = 0.5
+
+
+def pack(atoms: Sequence[Atom], count: Count, most_tokens: int, hard_tokens: int) -> Iterator[Sequence[Atom]]:
+    """Runs of atoms of nearly equal size, up to `most_tokens`, ended between blocks rather than within one.
+
+    A last piece too small to stand alone stays with its chunk while that is within `hard_tokens`.
+    """
+    at = 0
+    while at < len(atoms):
+        rest = count(atoms[at].start, atoms[-1].end)
+        length = atoms[-1].end - atoms[at].start
+        if rest <= min(hard_tokens, most_tokens + FEWEST_TOKENS) and length <= MOST_CHARACTERS:
+            yield atoms[at:]
+            return
+        stop = _stop(atoms, at, count, most_tokens, rest)
+        yield atoms[at:stop]
+        at = stop
+
+
+def _stop(atoms: Sequence[Atom], at: int, count: Count, most_tokens: int, rest: int) -> int:
+    """Where the chunk that begins with atom `at` ends best."""
+    aim = rest / math.ceil(rest / most_tokens)
+    best, lowest = at + 1, math.inf
+    for stop in range(at + 1, len(atoms) + 1):
+        tokens = count(atoms[at].start, atoms[stop - 1].end)
+        length = atoms[stop - 1].end - atoms[at].start
+        if stop > at + 1 and (tokens > most_tokens or length > MOST_CHARACTERS):
+            break
+        if tokens < aim * _EARLIEST and stop < len(atoms):
+            best = stop if lowest == math.inf else best
+            continue
+        cost = abs(tokens - aim) / aim + _cost_of_cut(atoms, stop)
+        if 0 < rest - tokens < FEWEST_TOKENS:
+            cost += _TINY_REST
+        if cost <= lowest:
+            best, lowest = stop, cost
+    # A heading goes with what follows it.
+    while best - 1 > at and best < len(atoms) and atoms[best - 1].kind == "header":
+        best -= 1
+    return best
+
+
+def _cost_of_cut(atoms: Sequence[Atom], stop: int) -> float:
+    if stop == len(atoms) or atoms[stop].leads:
+        return 0.0
+    return _WITHIN_PARAGRAPH if atoms[stop].kind == "body" else _WITHIN_BLOCK
+
+
+def group(
+    spans: Sequence[tuple[int, int]], shared: Sequence[int], count: Count, most_tokens: int, most_characters: int
+) -> Iterator[tuple[int, int]]:
+    """Runs [first, stop) of spans up to `most_tokens`, ended where the next span shares least of the section path.
+
+    `shared[i]`: how many headings the spans i - 1 and i have in common.
+    """
+    at = 0
+    while at < len(spans):
+        best, fewest = at + 1, math.inf
+        for stop in range(at + 1, len(spans) + 1):
+            tokens = count(spans[at][0], spans[stop - 1][1])
+            length = spans[stop - 1][1] - spans[at][0]
+            if stop > at + 1 and (tokens > most_tokens or length > most_characters):
+                break
+            common = -1 if stop == len(spans) else shared[stop]
+            if tokens < most_tokens / 2:
+                best = stop
+            elif common <= fewest:
+                best, fewest = stop, common
+        yield at, best
+        at = best
