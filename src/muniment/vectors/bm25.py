@@ -1,0 +1,55 @@
+"""BM25 in Lucene's form, split in two: the saturated term frequency is stored, the engine brings the IDF."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+K1 = 1.2
+B = 0.75
+
+
+class Keywords(NamedTuple):
+    """A sparse vector: term ids, ascending and each once, with their weights."""
+
+    indices: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+
+@lru_cache(maxsize=65536)
+def term_id(term: str) -> int:
+    """The 32-bit id of a term: the same in every process and version, for it is what the index holds."""
+    return int.from_bytes(blake2b(term.encode(), digest_size=4).digest(), "little")
+
+
+def of_passage(terms: Iterable[str], average_length: float) -> Keywords:
+    """What a passage with these terms is stored as; IDF apart, the dot product with `of_query` is BM25.
+
+    The average length is a constant, not a statistic, so that no score depends on passages that stay hidden.
+    """
+    counts = Counter(terms)
+    length = K1 * (1 - B + B * counts.total() / average_length)
+    return _sparse({term: count / (count + length) for term, count in counts.items()})
+
+
+def of_query(terms: Iterable[str]) -> Keywords:
+    """A query's weights: a term counts as often as it is said."""
+    return _sparse(Counter(terms))
+
+
+def idf(points: int, holders: int) -> float:
+    """How rare a term is that `holders` of `points` points hold."""
+    return math.log(1 + (points - holders + 0.5) / (holders + 0.5))
+
+
+def _sparse(weights: dict[str, float] | Counter[str]) -> Keywords:
+    by_id: Counter[int] = Counter()
+    for term, weight in weights.items():
+        by_id[term_id(term)] += weight  # type: ignore[assignment]  # counters add floats as well
+    ordered = sorted(by_id)
+    return Keywords(np.array(ordered, np.uint32), np.array([by_id[index] for index in ordered], np.float32))

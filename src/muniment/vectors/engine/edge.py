@@ -1,0 +1,310 @@
+"""Qdrant Edge shards, one folder for each index. Every call holds the GIL, so only the child process has them."""
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_edge import (
+    CountRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeSparseVectorParams,
+    EdgeVectorParams,
+    IdfParams,
+    Modifier,
+    PayloadSchemaType,
+    Point,
+    Query,
+    QueryBatchRequest,
+    QueryRequest,
+    ScrollRequest,
+    SearchParams,
+    SparseVector,
+    UpdateOperation,
+)
+from qdrant_edge import Filter as EdgeFilter
+from qdrant_edge import ScoredPoint as EdgeHit
+
+from muniment.kernel.model import Matrix
+from muniment.vectors.bm25 import Keywords
+from muniment.vectors.contract import BadVectors, Filter, IndexMissing, IndexStatus, Payload, ScoredPoint
+from muniment.vectors.engine.edge_filter import edge_filter, stored
+from muniment.vectors.engine.engine import (
+    DENSE,
+    KEYWORD_FIELDS,
+    KEYWORDS,
+    NUMBER_FIELDS,
+    TIME_FIELDS,
+    EnginePoint,
+    EngineQuery,
+    Nearest,
+)
+
+ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
+
+_CHECKPOINT_POINTS = 2048
+"""Points written until the segments are flushed: bounds the log and its replay; a flush takes about 0.1 s."""
+
+_LOCK_POLL_SECONDS = 0.05
+_FIELDS = (
+    dict.fromkeys(KEYWORD_FIELDS, PayloadSchemaType.Keyword)
+    | dict.fromkeys(TIME_FIELDS, PayloadSchemaType.Datetime)
+    | dict.fromkeys(NUMBER_FIELDS, PayloadSchemaType.Float)
+)
+
+
+class _Index(NamedTuple):
+    shard: EdgeShard
+    folder: Path
+    dimensions: int
+
+
+class EdgeShards:
+    """All indexes under one folder; one caller at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._indexes: dict[str, _Index] = {}
+        self._unflushed: dict[str, int] = {}
+
+    async def open(self, lock_seconds: float) -> None:
+        """Open every index, waiting for the locks of a process that is on its way out.
+
+        Raises TimeoutError when another process keeps one.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for folder in sorted(self._folder.iterdir()):
+            if folder.name.startswith("."):
+                shutil.rmtree(folder)  # an index whose making was cut short
+            else:
+                await _wait_for_lock(folder / "shard" / "wal", lock_seconds)
+                self._load(folder)
+
+    def _load(self, folder: Path) -> None:
+        dimensions = json.loads((folder / "index.json").read_bytes())["dimensions"]
+        shard = EdgeShard.load(str(folder / "shard"))
+        _index_fields(shard)
+        self._indexes[folder.name] = _Index(shard, folder, dimensions)
+
+    def close(self) -> None:
+        """Flush and close all."""
+        for index in self._indexes.values():
+            index.shard.flush()
+            index.shard.close()
+        self._indexes.clear()
+
+    def ensure(self, name: str, dimensions: int) -> None:
+        """Make the index unless it is there."""
+        if name in self._indexes:
+            self._fitting(name, dimensions)
+            return
+        making, final = self._folder / f".{name}", self._folder / name
+        shutil.rmtree(making, ignore_errors=True)
+        (making / "shard").mkdir(parents=True)
+        (making / "index.json").write_text(json.dumps({"dimensions": dimensions}))
+        shard = EdgeShard.create(
+            str(making / "shard"),
+            EdgeConfig(
+                vectors={DENSE: EdgeVectorParams(size=dimensions, distance=Distance.Cosine)},
+                sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)},
+            ),
+        )
+        _index_fields(shard)
+        shard.flush()
+        shard.close()
+        _sync(making / "index.json")
+        _sync(making)
+        making.rename(final)
+        _sync(self._folder)
+        self._load(final)
+
+    def upsert(self, name: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
+        """Put points; durable when it returns."""
+        self._fitting(name, vectors.shape[1])
+        self._write(
+            name,
+            UpdateOperation.upsert_points(
+                [
+                    Point(p.id, {DENSE: row, KEYWORDS: _sparse(p.keywords)}, stored(p.payload))
+                    for p, row in zip(points, vectors.tolist(), strict=True)
+                ]
+            ),
+            len(points),
+        )
+
+    def delete(self, name: str, condition: Filter, limit: int) -> bool:
+        """Delete up to `limit` matching points; whether there may be more."""
+        ids, more = self._page(name, condition, limit, None)
+        if ids:
+            self._write(name, UpdateOperation.delete_points(list(ids)), len(ids))
+        return more is not None
+
+    def set_payload(
+        self, name: str, condition: Filter, payload: Payload, limit: int, start: UUID | None
+    ) -> UUID | None:
+        """Replace keys on up to `limit` matching points from id `start`; where to go on, if there are more."""
+        ids, more = self._page(name, condition, limit, start)
+        if ids:
+            self._write(name, UpdateOperation.set_payload(list(ids), stored(payload)), len(ids))
+        return more
+
+    def search(self, name: str, queries: Sequence[EngineQuery], condition: Filter) -> list[list[ScoredPoint]]:
+        """One list for each query, in one pass over the segments."""
+        index, allowed = self._index(name), edge_filter(condition)
+        for query in queries:
+            if isinstance(query, Nearest):
+                self._fitting(name, len(query.vector))
+        requests = [_request(query, allowed) for query in queries]
+        found = index.shard.query_batch(QueryBatchRequest(requests))
+        return [_ranked(points) for points in found]
+
+    def fetch(self, name: str, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
+        """The dense vectors of those that exist."""
+        index = self._index(name)
+        records = index.shard.retrieve(list(ids), False, [DENSE])
+        found = {record.id: _vector(record.vector, DENSE) for record in records}
+        known = [i for i in ids if i in found]
+        rows = np.array([found[i] for i in known], np.float32)
+        return known, rows.reshape(len(known), index.dimensions)
+
+    def weigh(self, name: str, term_ids: Sequence[int], condition: Filter) -> NDArray[np.float32]:
+        """The IDF of each term: what its best holder scores, by what that holder stores."""
+        allowed = edge_filter(condition)
+        requests = [
+            QueryRequest(
+                limit=1,
+                query=Query.Nearest(SparseVector(indices=[term], values=[1.0]), using=KEYWORDS),
+                filter=allowed,
+                params=SearchParams(idf=IdfParams(corpus=allowed)),
+                with_vector=[KEYWORDS],
+            )
+            for term in term_ids
+        ]
+        weights = np.full(len(term_ids), np.nan, np.float32)
+        best = self._index(name).shard.query_batch(QueryBatchRequest(requests))
+        for at, (term, points) in enumerate(zip(term_ids, best, strict=True)):
+            for point in points:
+                held = _vector(point.vector, KEYWORDS)
+                weights[at] = point.score / held.values[held.indices.index(term)]
+        return weights
+
+    def count(self, name: str, condition: Filter) -> int:
+        """How many points match, exactly."""
+        return int(self._index(name).shard.count(CountRequest(exact=True, filter=edge_filter(condition))))
+
+    def status(self) -> list[IndexStatus]:
+        """All indexes and their sizes."""
+        return [
+            IndexStatus(name=name, points=index.shard.info().points_count, dimensions=index.dimensions)
+            for name, index in sorted(self._indexes.items())
+        ]
+
+    def checkpoint(self) -> None:
+        """Flush the indexes with much unflushed, after which their logs are cut."""
+        for name, points in self._unflushed.items():
+            if points >= _CHECKPOINT_POINTS:
+                self._index(name).shard.flush()
+                self._unflushed[name] = 0
+
+    def _index(self, name: str) -> _Index:
+        if name not in self._indexes:
+            raise IndexMissing(f"there is no index {name!r}", index=name)
+        return self._indexes[name]
+
+    def _fitting(self, name: str, dimensions: int) -> None:
+        index = self._index(name)
+        if index.dimensions != dimensions:
+            raise BadVectors(
+                f"index {name!r} has {index.dimensions} dimensions, not {dimensions}", index=name, row=0
+            )
+
+    def _page(
+        self, name: str, condition: Filter, limit: int, start: UUID | None
+    ) -> tuple[list[UUID], UUID | None]:
+        records, more = self._index(name).shard.scroll(
+            ScrollRequest(offset=start, limit=limit, filter=edge_filter(condition), with_payload=False)
+        )
+        return [UUID(str(record.id)) for record in records], None if more is None else UUID(str(more))
+
+    def _write(self, name: str, operation: UpdateOperation, points: int) -> None:
+        index = self._index(name)
+        index.shard.update(operation)
+        # The engine leaves its log in the page cache, where it outlives this process but not a power cut.
+        log = index.folder / "shard" / "wal"
+        for segment in log.iterdir():
+            _sync(segment)
+        _sync(log)
+        self._unflushed[name] = self._unflushed.get(name, 0) + points
+
+
+def _index_fields(shard: EdgeShard) -> None:
+    known = shard.info().payload_schema
+    for field, kind in _FIELDS.items():
+        if field not in known:
+            shard.update(UpdateOperation.create_field_index(field, kind))
+
+
+def _request(query: EngineQuery, allowed: EdgeFilter) -> QueryRequest:
+    if isinstance(query, Nearest):
+        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), None
+    else:
+        nearest = Query.Nearest(_sparse(query.keywords), using=KEYWORDS)
+        params = SearchParams(idf=IdfParams(corpus=allowed))
+    return QueryRequest(
+        limit=query.limit,
+        query=nearest,
+        filter=allowed,
+        params=params,
+        with_payload=["document", "version"],
+    )
+
+
+def _ranked(points: Sequence[EdgeHit]) -> list[ScoredPoint]:
+    found = [ScoredPoint.model_validate({"id": p.id, "score": p.score, **(p.payload or {})}) for p in points]
+    return sorted(found, key=lambda point: (-point.score, point.id))
+
+
+def _sparse(keywords: Keywords) -> SparseVector:
+    return SparseVector(indices=keywords.indices.tolist(), values=keywords.values.tolist())
+
+
+def _vector(vectors: object, name: str) -> Any:
+    # Points of these shards have named vectors only; the stub leaves open every kind there is.
+    assert isinstance(vectors, dict)
+    return vectors[name]
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+async def _wait_for_lock(log: Path, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    opened = os.open(log, os.O_RDONLY)
+    try:
+        while True:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise TimeoutError(f"another process keeps {log}; is a second Muniment running?") from None
+                await asyncio.sleep(_LOCK_POLL_SECONDS)
+            else:
+                return
+    finally:
+        os.close(opened)

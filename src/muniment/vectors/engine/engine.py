@@ -1,0 +1,90 @@
+"""The seam between the room and whatever keeps the points; filters are the contract's, readers among them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muniment.kernel.model import Matrix
+from muniment.vectors.bm25 import Keywords
+from muniment.vectors.contract import Filter, Payload, ScoredPoint, VectorsStatus
+
+DENSE = "dense"
+KEYWORDS = "keywords"
+
+# Each costs memory (about 4 MB in Edge); any other field can be filtered by, too, but is read point by point.
+KEYWORD_FIELDS = (
+    "readers", "collection", "document", "version",
+    "type", "status", "tags", "language", "access_level", "department", "author", "owner", "product", "priority",
+)  # fmt: skip
+TIME_FIELDS = ("created_at", "modified_at", "target_date")
+NUMBER_FIELDS = ("story_points", "test_coverage")
+
+
+class EnginePoint(NamedTuple):
+    """A point without its dense vector."""
+
+    id: UUID
+    payload: Payload
+    keywords: Keywords
+
+
+class Nearest(NamedTuple):
+    """By cosine."""
+
+    vector: NDArray[np.float32]
+    limit: int
+
+
+class Matching(NamedTuple):
+    """By keywords, IDF over what the filter lets through."""
+
+    keywords: Keywords
+    limit: int
+
+
+EngineQuery = Nearest | Matching
+
+
+class Engine(Protocol):
+    """Every write is durable when it returns; raises IndexMissing, BadVectors and EngineDown."""
+
+    async def ensure(self, index: str, dimensions: int) -> None:
+        """Make the index unless it is there."""
+        ...
+
+    async def upsert(self, index: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
+        """Put points with their vectors, row by row."""
+        ...
+
+    async def delete(self, index: str, condition: Filter) -> None:
+        """Delete what the filter matches."""
+        ...
+
+    async def set_payload(self, index: str, condition: Filter, payload: Payload) -> None:
+        """Replace these keys on what the filter matches."""
+        ...
+
+    async def search(
+        self, index: str, queries: Sequence[EngineQuery], condition: Filter
+    ) -> list[tuple[ScoredPoint, ...]]:
+        """One list for each query, best first, equal scores by id."""
+        ...
+
+    async def fetch(self, index: str, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
+        """The dense vectors of those that exist."""
+        ...
+
+    async def weigh(self, index: str, term_ids: Sequence[int], condition: Filter) -> NDArray[np.float32]:
+        """The IDF of each term among what the filter matches; NaN where nothing holds it."""
+        ...
+
+    async def count(self, index: str, condition: Filter) -> int:
+        """How many points the filter matches, exactly."""
+        ...
+
+    async def status(self) -> VectorsStatus:
+        """The indexes and their sizes."""
+        ...
