@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
+from pydantic import ValidationError
 from sqlalchemy import event, select
 
 from muniment.identity.contract import (
@@ -268,7 +269,7 @@ def test_text_that_no_engine_keeps_is_invalid_at_the_door(text: str) -> None:
         lambda: ByName(name=text),
         lambda: Refresh(refresh_token=text),
     ):
-        with pytest.raises(ValueError, match="holds"):
+        with pytest.raises(ValidationError):
             make()
 
 

@@ -107,6 +107,8 @@ class Entitlement(Model):
     """This room's part of an entitlement, as of `epoch`.
 
     `tokens` are `col_<id>:<level>` for each membership and level up to the clearance, and `col_<id>:granted`.
+    A manager also holds `col_<id>:manager`, which no document names among its readers: it opens no text, and tells
+    this room who may change the collection.
     `withheld` are ids of collections that are deleted but not yet purged: no token opens them any more.
     """
 
@@ -192,7 +194,7 @@ class Collections(Protocol):
 
     @idempotent
     async def lookup(self, request: Lookup) -> CollectionRefs:
-        """For other rooms: ids, names, index and the caller's standing. Says nothing about visibility to the caller."""
+        """For other rooms: ids, names, index, and what the caller is to each, seen or not."""
         ...
 
     @idempotent

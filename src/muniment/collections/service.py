@@ -1,0 +1,277 @@
+"""Collections on one SQL database."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.collections import store
+from muniment.collections.access import FIELDS, PEOPLE, Kind, Standing, entitled, seen_by_token, standing
+from muniment.collections.contract import (
+    Collection,
+    CollectionMissing,
+    CollectionRef,
+    CollectionRefs,
+    CollectionTaken,
+    CreateCollection,
+    DeleteCollection,
+    DeletedCollection,
+    Entitle,
+    Entitlement,
+    GetCollection,
+    Indexes,
+    IndexRef,
+    ListCollections,
+    Lookup,
+    Purged,
+    UpdateCollection,
+)
+from muniment.identity.contract import Identity, Ids, Subjects
+from muniment.kernel.caller import Caller, caller
+from muniment.kernel.database import Database
+from muniment.kernel.epochs import AsOf
+from muniment.kernel.ids import new_id
+from muniment.kernel.model import Nothing, Page, now
+from muniment.kernel.outbox import Outbox
+from muniment.kernel.pages import decode_cursor, encode_cursor
+from muniment.kernel.problems import Forbidden, Invalid
+from muniment.kernel.settings import RoomSettings
+
+
+class CollectionsSettings(RoomSettings):
+    """What a new collection starts with."""
+
+    default_model: str = Field(default="all-minilm-l6-v2", description="The embedding model of new collections.")
+    default_recipe: str = Field(default="structure-200", description="The chunking recipe of new collections.")
+
+
+class SqlCollections:
+    """Named sets of documents, from tables."""
+
+    def __init__(
+        self, database: Database, outbox: Outbox, identity: Identity, settings: CollectionsSettings
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._identity = identity
+        self._settings = settings
+        self._known: AsOf[Entitlement] = AsOf()
+
+    async def create(self, request: CreateCollection) -> Collection:
+        """A name is taken even where the caller does not see by whom."""
+        who = caller()
+        who.require("documents:write")
+        people = await self._people(request)
+        people["member"] = (*people.get("member", ()), who.principal)
+        people["manager"] = (*people.get("manager", ()), who.principal)
+        collection = new_id("col")
+        row = {
+            "id": collection,
+            "name": request.name,
+            **request.model_dump(include=set(FIELDS)),
+            "index_model": self._settings.default_model,
+            "index_recipe": self._settings.default_recipe,
+            "index_generation": 1,
+            "created_at": now(),
+        }
+        async with self._database.write() as connection:
+            await store.begin_change(connection)
+            if await store.named(connection, [request.name]):
+                raise CollectionTaken(
+                    f"there is a collection {request.name} already: choose another name",
+                    collection=request.name,
+                )
+            await store.add(connection, row)
+            await store.put_people(connection, collection, people)
+        created = standing(who, collection)._replace(member=True, manager=True)
+        return await self._shown(request.name, collection, created)
+
+    async def list(self, request: ListCollections) -> Page[Collection]:
+        """In order of name."""
+        who = caller()
+        after = "" if request.cursor is None else str(decode_cursor(request.cursor, str)[0])
+        ids = None if "collections:admin" in who.scopes else seen_by_token(who) | request.readable
+        async with self._database.read() as connection:
+            rows, more = await store.page(connection, ids=ids, after=after, limit=request.limit)
+            people = await store.people_of(connection, [row.id for row in rows])
+        return Page(
+            items=await self._named([(row, standing(who, row.id)) for row in rows], people),
+            next_cursor=encode_cursor(rows[-1].name) if more else None,
+        )
+
+    async def get(self, request: GetCollection) -> Collection:
+        """Missing is also what the caller does not see."""
+        async with self._database.read() as connection:
+            row = await _found(connection, request.name)
+            people = await store.people_of(connection, [row.id])
+        own = standing(caller(), row.id)
+        if not own.sees and row.id not in request.readable:
+            raise _missing(request.name)
+        return (await self._named([(row, own)], people))[0]
+
+    async def update(self, request: UpdateCollection) -> Collection:
+        """Subjects are turned into ids before the transaction: it waits for no other room."""
+        row, own = await self._to_change(request.name)
+        given = request.model_fields_set - {"name"}
+        if not own.changes or given - own.changes:
+            fields = ", ".join(sorted(given - own.changes)) or "anything"
+            raise Forbidden(f"you may not change {fields} of the collection {row.name}", collection=row.name)
+        if "access_level" in given and request.access_level is None:
+            raise Invalid(
+                "access_level cannot be cleared: give a level, or leave it out",
+                errors=[{"field": "access_level", "reason": "cannot be null"}],
+            )
+        people = await self._people(request)
+        async with self._database.write() as connection:
+            await store.begin_change(connection)
+            row = await _found(connection, row.id)
+            await store.change(connection, row.id, request.model_dump(include=given & FIELDS))
+            await store.put_people(connection, row.id, people)
+        return await self._shown(request.name, row.id, own)
+
+    async def delete(self, request: DeleteCollection) -> DeletedCollection:
+        """The name is free again at once; the row waits for `purged`."""
+        row, own = await self._to_change(request.name)
+        if not own.deletes:
+            raise Forbidden(f"you may not delete the collection {row.name}", collection=row.name)
+        gone = DeletedCollection(id=row.id, name=row.name, run=new_id("run_documents"))
+        async with self._database.write() as connection:
+            await store.begin_change(connection)
+            await _found(connection, row.id)
+            await store.bury(connection, row.id, now())
+            await self._outbox.put(connection, "collection.deleted", gone)
+        return gone
+
+    async def entitle(self, request: Entitle) -> Entitlement:
+        """One small read where the same was asked as of the same epoch."""
+        key = (request.principal, request.clearance, frozenset(request.group_ids))
+        async with self._database.read() as connection:
+            epoch = await store.epoch(connection)
+            known = self._known.get(epoch, key)
+            if known is None:
+                subjects = (request.principal, *request.group_ids)
+                standings = await store.standings_of(connection, subjects)
+                known = entitled(standings, request.clearance, await store.buried(connection), epoch)
+                self._known.put(epoch, key, known)
+        return known
+
+    async def lookup(self, request: Lookup) -> CollectionRefs:
+        """A name that is asked twice is answered twice."""
+        who = caller()
+        async with self._database.read() as connection:
+            rows = await store.named(connection, request.collections)
+        found = {key: row for row in rows for key in (row.name, row.id)}
+        return CollectionRefs(items=tuple(_ref(found[name], who) for name in request.collections if name in found))
+
+    async def indexes(self, request: Nothing) -> Indexes:  # noqa: ARG002 - the contract's shape
+        """Those of living collections."""
+        async with self._database.read() as connection:
+            return Indexes(items=tuple(_index(*index) for index in await store.indexes(connection)))
+
+    async def purged(self, request: Purged) -> Nothing:
+        """A collection that lives, or that nobody knows, is left alone."""
+        async with self._database.write() as connection:
+            await store.begin_change(connection)
+            await store.forget(connection, request.collection)
+        return Nothing()
+
+    async def _to_change(self, name: str) -> tuple[Row[Any], Standing]:
+        """The collection, and what the caller is to it.
+
+        Whether they see it for one of its documents this room cannot know here, so they are told it is missing.
+        """
+        async with self._database.read() as connection:
+            row = await _found(connection, name)
+        own = standing(caller(), row.id)
+        if not own.sees:
+            raise _missing(name)
+        return row, own
+
+    async def _people(self, request: CreateCollection | UpdateCollection) -> dict[Kind, tuple[str, ...]]:
+        """The ids of the subjects that a request names, by kind; kinds it says nothing of are left out."""
+        given = {
+            kind: tuple(getattr(request, field) or ())
+            for field, kind in PEOPLE.items()
+            if field in request.model_fields_set
+        }
+        names = tuple(dict.fromkeys(name for subjects in given.values() for name in subjects))
+        if not names:
+            return given
+        ids = (await self._identity.subject_ids(Subjects(names=names))).ids
+        by_name = dict(zip(names, ids, strict=True))
+        return {kind: tuple(by_name[name] for name in subjects) for kind, subjects in given.items()}
+
+    async def _shown(self, name: str, collection: str, own: Standing) -> Collection:
+        async with self._database.read() as connection:
+            rows = await store.named(connection, [collection])
+            people = await store.people_of(connection, [collection])
+        if not rows:
+            raise _missing(name)
+        return (await self._named([(rows[0], own)], people))[0]
+
+    async def _named(
+        self,
+        rows: Sequence[tuple[Row[Any], Standing]],
+        people: Mapping[str, Mapping[Kind, tuple[str, ...]]],
+    ) -> tuple[Collection, ...]:
+        """Collections as the caller sees them, with the names of people where the caller may change them."""
+        ids = {
+            subject
+            for row, own in rows
+            for field in own.changes & PEOPLE.keys()
+            for subject in people.get(row.id, {}).get(PEOPLE[field], ())
+        }
+        names = (await self._identity.subject_names(Ids(ids=tuple(sorted(ids))))).names if ids else {}
+
+        def subjects(row: Row[Any], own: Standing, field: str) -> tuple[str, ...] | None:
+            if field not in own.changes:
+                return None
+            stand = people.get(row.id, {}).get(PEOPLE[field], ())
+            return tuple(sorted(names[subject] for subject in stand if subject in names))
+
+        return tuple(
+            Collection(
+                id=row.id,
+                name=row.name,
+                title=row.title,
+                description=row.description,
+                access_level=row.access_level,
+                members=subjects(row, own, "members"),
+                managers=subjects(row, own, "managers"),
+                grants=subjects(row, own, "grants"),
+                language=row.language,
+                created_at=row.created_at,
+            )
+            for row, own in rows
+        )
+
+
+def _missing(name: str) -> CollectionMissing:
+    return CollectionMissing(f"no collection {name} that you may see", collection=name)
+
+
+async def _found(connection: AsyncConnection, name: str) -> Row[Any]:
+    rows = await store.named(connection, [name])
+    if not rows:
+        raise _missing(name)
+    return rows[0]
+
+
+def _index(model: str, recipe: str, generation: int) -> IndexRef:
+    return IndexRef(name=f"{model}.{recipe}.{generation}", model=model, recipe=recipe, generation=generation)
+
+
+def _ref(row: Row[Any], who: Caller) -> CollectionRef:
+    own = standing(who, row.id)
+    return CollectionRef(
+        id=row.id,
+        name=row.name,
+        access_level=row.access_level,
+        language=row.language,
+        index=_index(row.index_model, row.index_recipe, row.index_generation),
+        visible=own.sees,
+        member=own.member,
+        manager=own.manager,
+    )
