@@ -1,0 +1,62 @@
+# Everything a newcomer or CI runs. `make` alone lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test lint format docs contracts bench bench-peers lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the locked dependencies (once, a minute or two) …"
+	@$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/run
+	@echo "installing what the tests need …"
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: .venv/run  ## start Muniment on an example handbook, ask three questions as two people
+	@$(BIN)/python examples/demo.py
+
+test: .venv/dev  ## the whole default suite, with coverage
+	@$(BIN)/python tests/kit/prepare_model.py
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
+lint: .venv/dev  ## formatting, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/dev  ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: .venv/dev  ## write the generated pages of docs/
+	@$(BIN)/python docs/generate.py
+
+contracts: .venv/dev  ## write the schemas of the contracts; refuses what narrows one
+	@$(BIN)/python tests/rules/schemas.py
+
+bench: .venv/dev  ## measure, each figure beside its baseline
+	@$(BIN)/python -m bench
+
+bench-peers: .venv/dev  ## make the environments of the peers that `make bench` compares with
+	@$(BIN)/python bench/peers.py
+
+lock: .venv/dev  ## resolve the dependencies afresh
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade pyproject.toml --group build -o requirements/run.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade pyproject.toml --extra postgres --extra local-llm --group build --group dev -o requirements/dev.txt
+
+clean:  ## remove what was made here
+	@rm -rf .venv .demo .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
