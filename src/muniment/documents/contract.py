@@ -11,9 +11,7 @@ from muniment.kernel.contract import idempotent
 from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
 from muniment.kernel.problems import Problem
 
-DocumentType = Literal[
-    "PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"
-]
+DocumentType = Literal["PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"]
 ReviewStatus = Literal["draft", "review", "approved", "deprecated"]
 VersionState = Literal["received", "parsed", "chunked", "embedded", "indexed", "current", "retired", "failed"]
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -83,7 +81,7 @@ class Options(Fields):
 
 
 class NewDocument(Model):
-    """A document to be taken: its bytes staged in the blob store, or its text. `name` is the file's name, if any."""
+    """A document to be taken: its bytes staged in the blob store, or its text. `name` is the file's, if any."""
 
     content: Staged | Text
     name: str | None = Field(default=None, max_length=1024)

@@ -20,7 +20,7 @@ class Source(Model):
 
 
 class Write(Model):
-    """`weights`: how rare each term of the question is (IDF), where known. `model`: auto, extractive, or a name."""
+    """`weights`: how rare each term of the question is (IDF). `model`: auto, extractive, or a name."""
 
     question: Text = Field(min_length=1, max_length=8192)
     sources: tuple[Source, ...] = Field(max_length=64)
