@@ -1,8 +1,6 @@
 """A vectors room with a real engine behind it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,8 +13,9 @@ from muniment.vectors.contract import Vectors
 from vectors.oracle import AVERAGE_LENGTH
 
 
-@asynccontextmanager
-async def room(folder: Path) -> AsyncIterator[Vectors]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vectors(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vectors]:
+    folder = tmp_path_factory.mktemp("vectors")
     ground = Ground(
         data=folder,
         database_url="",
@@ -30,9 +29,3 @@ async def room(folder: Path) -> AsyncIterator[Vectors]:
     )
     async with build(VectorsSettings(average_length=AVERAGE_LENGTH), ground) as service:
         yield local(Vectors, service)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vectors(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vectors]:
-    async with room(tmp_path_factory.mktemp("vectors")) as opened:
-        yield opened

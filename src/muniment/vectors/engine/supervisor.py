@@ -136,26 +136,29 @@ class Supervisor:
     @asynccontextmanager
     async def _child(self) -> AsyncIterator[_Child]:
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "muniment.vectors.engine.child",
-                str(theirs.fileno()), str(self._folder), str(os.getpid()), str(self._start_seconds),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
         reader, writer = await asyncio.open_connection(sock=ours)
-        self.process_id = process.pid
         try:
-            yield _Child(process, reader, writer)
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-P", "-m", "muniment.vectors.engine.child",
+                    str(theirs.fileno()), str(self._folder), str(os.getpid()), str(self._start_seconds),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )  # fmt: skip
+            self.process_id = process.pid
+            try:
+                yield _Child(process, reader, writer)
+            finally:
+                writer.close()
+                await _finished(asyncio.create_task(_end(process)))
         finally:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
-            await _stop(process)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
     """Wait for a child that has seen the end of its socket."""
     try:
         async with asyncio.timeout(_STOP_SECONDS):
@@ -163,3 +166,12 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+async def _finished(task: asyncio.Task[None]) -> None:
+    """Wait for `task` to end, even when cancelled meanwhile: a child must not be left behind unwatched."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

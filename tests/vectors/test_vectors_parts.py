@@ -1,0 +1,124 @@
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muniment.kernel.problems import Throttled
+from muniment.vectors import bm25
+from muniment.vectors.contract import EngineDown
+from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
+from muniment.vectors.engine.queue import Call, CallQueue
+
+
+def named(name: str, *, writes: bool = False) -> Call:
+    return Call(Frame({"operation": name}), writes)
+
+
+async def order(queue: CallQueue, count: int) -> list[str]:
+    return [(await queue.next()).frame.head["operation"] for _ in range(count)]
+
+
+async def test_queries_go_before_writes_each_in_their_order() -> None:
+    queue = CallQueue(10)
+    for call in (named("w1", writes=True), named("q1"), named("w2", writes=True), named("q2")):
+        queue.put(call)
+    assert await order(queue, 4) == ["q1", "q2", "w1", "w2"]
+
+
+async def test_a_flood_of_queries_does_not_starve_writes() -> None:
+    queue = CallQueue(100)
+    queue.put(named("w", writes=True))
+    for _ in range(100):
+        queue.put(named("q"))
+    assert "w" in await order(queue, 20)
+
+
+async def test_the_queue_is_bounded_and_forgets_those_who_left() -> None:
+    queue = CallQueue(2)
+    first, second = named("1"), named("2")
+    queue.put(first)
+    queue.put(second)
+    with pytest.raises(Throttled) as full:
+        queue.put(named("3"))
+    assert full.value.retry_after_seconds
+    queue.put(named("w", writes=True))
+    queue.drop(first)
+    queue.drop(first)
+    queue.put(named("3"))
+    second.answer.cancel()
+    assert await order(queue, 2) == ["3", "w"]
+
+
+async def test_waiting_for_a_call_ends_with_the_next_one_put() -> None:
+    queue = CallQueue(2)
+    waiting = asyncio.create_task(queue.next())
+    await asyncio.sleep(0)
+    call = named("late")
+    queue.put(call)
+    assert await waiting is call
+
+
+async def test_everyone_is_sent_away_with_a_problem() -> None:
+    queue = CallQueue(2)
+    calls = [named("q"), named("w", writes=True)]
+    for call in calls:
+        queue.put(call)
+    queue.fail_all(EngineDown("gone"))
+    for call in calls:
+        with pytest.raises(EngineDown):
+            await call.answer
+
+
+class Wire:
+    """A writer whose bytes can be read again."""
+
+    def __init__(self) -> None:
+        self.reader = asyncio.StreamReader()
+
+    def write(self, data: bytes) -> None:
+        self.reader.feed_data(data)
+
+    async def drain(self) -> None: ...
+
+
+@given(
+    rows=st.lists(st.lists(st.floats(width=32, allow_nan=False), max_size=5), max_size=5),
+    text=st.text(max_size=10),
+)
+async def test_a_frame_arrives_as_it_was_sent(rows: list[list[float]], text: str) -> None:
+    flat, lengths = pack_ragged([np.array(row, np.float32) for row in rows], np.float32)
+    sent = Frame({"text": text}, (flat, lengths, np.zeros((0, 16), np.uint8)))
+    wire = Wire()
+    await send(wire, sent)  # type: ignore[arg-type]
+    arrived = await receive(wire.reader)
+    assert arrived.head == sent.head
+    assert [row.tolist() for row in unpack_ragged(*arrived.arrays[:2])] == rows
+    assert arrived.arrays[2].shape == (0, 16)
+
+
+def test_a_term_has_the_same_id_in_every_process() -> None:
+    script = "from muniment.vectors.bm25 import term_id; print(term_id('lease'))"
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(other.stdout) == bm25.term_id("lease") == 3433134285
+
+
+@given(st.lists(st.sampled_from("abcdef")), st.floats(1, 500))
+def test_stored_weights_rise_with_the_count_and_stay_below_one(said: Sequence[str], average: float) -> None:
+    stored = bm25.of_passage(said, average)
+    weights = dict(zip(stored.indices.tolist(), stored.values.tolist(), strict=True))
+    assert set(weights) == {bm25.term_id(term) for term in said}
+    assert all(0 < weight < 1 for weight in weights.values())
+    by_count = sorted(set(said), key=said.count)
+    assert [weights[bm25.term_id(t)] for t in by_count] == sorted(weights.values())
+
+
+def test_a_query_says_a_term_as_often_as_it_does() -> None:
+    asked = bm25.of_query(["a", "b", "a"])
+    weights = dict(zip(asked.indices.tolist(), asked.values.tolist(), strict=True))
+    assert weights == {bm25.term_id("a"): 2.0, bm25.term_id("b"): 1.0}
+    assert asked.indices.tolist() == sorted(asked.indices.tolist())
