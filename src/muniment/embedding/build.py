@@ -22,7 +22,7 @@ class EmbeddingSettings(RoomSettings):
         default=0, ge=0, le=256, description="Threads of the model; 0: as many as this machine and process have."
     )
     batch_tokens: int = Field(
-        default=3200, ge=256, le=65536, description="Tokens of one batch of passages, padding included."
+        default=1024, ge=256, le=65536, description="Tokens of one batch of passages, padding included."
     )
     waiting_tokens: int = Field(
         default=262_144,

@@ -12,6 +12,9 @@ from muniment.kernel.extras import late
 from muniment.kernel.model import Matrix
 from muniment.models.contract import FileRef, ModelBroken
 
+_REFUSALS = ("InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "Fail")
+"""What ONNX Runtime raises on a graph that it cannot run; they share no base but Exception."""
+
 
 class Encoder:
     """Texts to token ids, and token ids to vectors."""
@@ -38,7 +41,7 @@ class Encoder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except runtime.capi.onnxruntime_pybind11_state.OrtException as broken:
+        except tuple(getattr(runtime.capi.onnxruntime_pybind11_state, kind) for kind in _REFUSALS) as broken:
             raise ModelBroken(f"the graph cannot be loaded: {str(broken)[:300]}") from broken
         reader = tokenizers.Tokenizer.from_str(tokenizer.decode())
         # Its file may say other lengths; the model's own limit is checked, and nothing is cut in silence.

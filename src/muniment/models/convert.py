@@ -7,7 +7,6 @@ else stay with the server. `python -m muniment.models.convert` with a `Build` as
 
 import json
 import sys
-from hashlib import sha256
 
 import numpy as np
 import onnx
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from muniment.kernel.problems import Problem
-from muniment.models.bert import CONFIG, LENGTH, POOLING, TOKENIZER, WEIGHTS, contents_of, read_bert
+from muniment.models.bert import CONFIG, LENGTH, POOLING, TOKENIZER, WEIGHTS, read_bert
 from muniment.models.building import GRAPH, Build, Built
 from muniment.models.contract import ModelBroken, ModelUnavailable
 from muniment.models.graph import build_graph
@@ -35,16 +34,26 @@ def build(request: Build) -> Built:
         read_part(source, inside, POOLING),
     )
     tokenizer, raw = need_part(source, inside, TOKENIZER), need_part(source, inside, WEIGHTS)
-    contents = contents_of(bert, sha256(raw).hexdigest(), sha256(tokenizer).hexdigest())
+    contents = bert.contents(raw, tokenizer)
     weights = _weights(raw)
     del raw
     graph = build_graph(bert, weights, request.form)
+    _check_tokenizer(tokenizer)
     try:
         onnx.save(graph, request.target / GRAPH)
         (request.target / TOKENIZER).write_bytes(tokenizer)
     except OSError as failure:
         raise ModelUnavailable(f"{request.target} cannot be written: {failure.strerror}") from failure
     return Built(contents=contents, dimensions=bert.width, max_tokens=bert.max_tokens)
+
+
+def _check_tokenizer(raw: bytes) -> None:
+    try:
+        known = "model" in json.loads(raw)
+    except (ValueError, TypeError) as broken:
+        raise ModelBroken(f"{TOKENIZER} is not JSON: {broken}") from broken
+    if not known:
+        raise ModelBroken(f"{TOKENIZER} describes no tokenizer")
 
 
 def _weights(raw: bytes) -> dict[str, NDArray[np.float32]]:

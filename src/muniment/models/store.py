@@ -64,7 +64,7 @@ class Cache:
         folder = self.folder / name / revision
         try:
             files = _Manifest.model_validate_json((folder / _MANIFEST).read_bytes()).files
-        except (FileNotFoundError, ValidationError):
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
         for ref in refs(files):
             path = self.folder / ref.key
@@ -79,7 +79,7 @@ class Cache:
         """What was brought in by hand under that name, if anything."""
         try:
             return Added.model_validate_json((self.folder / name / _ADDED).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def names(self) -> list[str]:

@@ -1,0 +1,150 @@
+"""Who waits for whom: shown by events, with an encoder that stops where the test says."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from muniment.embedding.batching import Ids
+from muniment.embedding.lane import Lane, Size
+from muniment.embedding.loaded import QUERIES, Loaded
+from muniment.kernel.model import Matrix
+from muniment.kernel.problems import Throttled, Unavailable
+
+LONG, SHORT = 30, 3
+
+
+class Gated:
+    """Gives each text its first id as its vector; stops at texts of `LONG` tokens until let on."""
+
+    window_tokens = 100
+
+    def __init__(self) -> None:
+        self.ran: list[list[int]] = []
+        self.entered, self.go = threading.Event(), threading.Event()
+
+    def marked(self, words: Ids) -> Ids:
+        return words
+
+    def vectors(self, texts: Sequence[Ids]) -> Matrix:
+        if max(map(len, texts)) == LONG:
+            self.entered.set()
+            assert self.go.wait(20)
+        self.ran.append([ids[0] for ids in texts])
+        if 666 in self.ran[-1]:
+            raise ValueError("a defect")
+        return np.array([[ids[0], 1] for ids in texts], np.float32)
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self.entered.wait, 20)
+
+
+def text(first: int, length: int = SHORT) -> list[int]:
+    return [first, *range(1, length)]
+
+
+@pytest.fixture
+def gated() -> Gated:
+    return Gated()
+
+
+@pytest.fixture
+async def lane(gated: Gated) -> AsyncIterator[Lane]:
+    with ThreadPoolExecutor(1) as pool:
+        found = Lane("test", gated.vectors, Size(batch=12, ahead=60, waiting=60), pool)
+        working = asyncio.create_task(found.work())
+        yield found
+        gated.go.set()
+        working.cancel()
+        await asyncio.wait({working})
+
+
+async def test_a_query_does_not_wait_for_passages(gated: Gated) -> None:
+    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096))  # type: ignore[arg-type]
+    slow = asyncio.create_task(loaded.passages([text(n, LONG) for n in range(5)]))
+    await gated.reached()
+    rows = await asyncio.wait_for(loaded.queries([text(7)]), 20)
+    assert not slow.done()
+    assert gated.ran == [[7]]
+    assert np.allclose(rows, np.array([[7, 1]]) / np.hypot(7, 1))
+    gated.go.set()
+    assert (await slow)[:, 0].tolist() == [0, 1, 2, 3, 4]
+    await loaded.close()
+
+
+async def test_too_many_queries_are_sent_away(gated: Gated) -> None:
+    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096))  # type: ignore[arg-type]
+    first = asyncio.create_task(loaded.queries([text(1, LONG)]))
+    await gated.reached()
+    crowd = asyncio.create_task(loaded.queries([text(2, 80)] * (QUERIES.waiting // 80 + 1)))
+    await asyncio.sleep(0)
+    with pytest.raises(Throttled) as refused:
+        await loaded.queries([text(3)])
+    assert refused.value.retry_after_seconds == 1
+    gated.go.set()
+    await asyncio.gather(first, crowd)
+    assert (await loaded.queries([text(3)])).shape == (1, 2)
+    await loaded.close()
+
+
+async def test_callers_share_batches_of_like_length(gated: Gated, lane: Lane) -> None:
+    stopped = asyncio.create_task(lane.embed([text(0, LONG)]))
+    await gated.reached()
+    waiting = [
+        asyncio.create_task(lane.embed(texts))
+        for texts in ([text(1, 6), text(2, 2)], [text(3, 2), text(4, 6)], [text(5, 2)])
+    ]
+    await asyncio.sleep(0)
+    gated.go.set()
+    await asyncio.gather(stopped, *waiting)
+    assert gated.ran == [[0], [2, 3, 5], [1, 4]]
+    assert [row.result()[:, 0].tolist() for row in waiting] == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_cancelled_caller_leaves_the_line(gated: Gated, lane: Lane) -> None:
+    stopped = asyncio.create_task(lane.embed([text(0, LONG)]))
+    await gated.reached()
+    leaver = asyncio.create_task(lane.embed([text(1, 30), text(2, 30), text(3, 30)]))
+    await asyncio.sleep(0)
+    assert lane.full
+    stayer = asyncio.create_task(lane.embed([text(4)]))
+    await asyncio.sleep(0)
+    leaver.cancel()
+    await asyncio.wait({leaver})
+    assert not lane.full
+    gated.go.set()
+    await asyncio.gather(stopped, stayer)
+    assert gated.ran == [[0], [4]]
+
+
+async def test_a_full_line_makes_callers_wait_and_lets_them_in_again(gated: Gated, lane: Lane) -> None:
+    gated.go.set()
+    many = await asyncio.gather(*(lane.embed([text(n, 20) for n in range(m, m + 8)]) for m in range(40)))
+    assert [rows[:, 0].tolist() for rows in many] == [list(range(m, m + 8)) for m in range(40)]
+
+
+async def test_a_failure_reaches_those_in_its_batch_only(gated: Gated, lane: Lane) -> None:
+    stopped = asyncio.create_task(lane.embed([text(0, LONG)]))
+    await gated.reached()
+    broken = asyncio.create_task(lane.embed([text(666, 12), text(1, 12)]))
+    fine = asyncio.create_task(lane.embed([text(2, 2)]))
+    await asyncio.sleep(0)
+    gated.go.set()
+    await asyncio.wait({stopped, broken, fine})
+    assert isinstance(broken.exception(), ValueError)
+    assert fine.result().tolist() == [[2, 1]]
+    assert [1] not in gated.ran
+
+
+async def test_who_still_waits_at_the_end_is_told(gated: Gated) -> None:
+    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096))  # type: ignore[arg-type]
+    waiting = asyncio.create_task(loaded.passages([text(n, LONG) for n in range(5)]))
+    await gated.reached()
+    closing = asyncio.create_task(loaded.close())
+    with pytest.raises(Unavailable, match="stopped"):
+        await waiting
+    gated.go.set()
+    await closing
