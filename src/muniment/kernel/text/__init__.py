@@ -1,0 +1,1 @@
+"""Text as every room sees it: the terms it is found by, and its sentences."""
