@@ -10,11 +10,19 @@ _ALONE = re.compile(r"\s{0,3}(?:#{1,6}\s|\||```|~~~|[-=*_]{3,}\s*$)")
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+(?=\S)")
 """The mark of a list item, which begins a sentence."""
 
+_MARK = re.compile(r"\s*\(?(?:\d{1,3}|[a-zA-Z])")
+"""What stands before the full stop of such a mark."""
+
 _END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”）]*)")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
 
 _ABBREVIATIONS = frozenset(
-    ["abb", "abs", "al", "approx", "apr", "art", "aug", "bd", "bzw", "ca", "capt", "cf", "ch", "co", "col", "corp", "dec", "dept", "dr", "e.g", "eg", "ed", "eds", "eq", "est", "etc", "evtl", "ex", "feb", "fig", "figs", "fr", "gen", "ggf", "gov", "hon", "i.e", "ie", "inc", "incl", "jan", "jr", "jul", "jun", "lt", "ltd", "mar", "max", "min", "mio", "mr", "mrs", "ms", "mt", "no", "nos", "nov", "nr", "oct", "p.ex", "par", "pp", "prof", "ref", "rep", "rev", "sec", "sect", "sen", "sep", "sept", "sgt", "sr", "st", "str", "tab", "u.a", "u.s", "usw", "vgl", "viz", "vol", "vols", "vs", "z.b", "zb"]
+    """
+    abb abs al approx apr art aug bd bzw ca capt cf ch co col corp dec dept dr e.g eg ed eds eq est etc
+    evtl ex feb fig figs fr gen ggf gov hon i.e ie inc incl jan jr jul jun lt ltd mar max min mio mr mrs
+    ms mt no nos nov nr oct p.ex par pp prof ref rep rev sec sect sen sep sept sgt sr st str tab u.a u.s
+    usw vgl viz vol vols vs z.b zb
+    """.split()  # noqa: SIM905 - words in a row read better than a hundred strings
 )
 
 
@@ -73,7 +81,7 @@ def _ends(text: str, begun: int, match: re.Match[str], end: int) -> bool:
         return True
     before = _LAST_WORD.search(text, max(begun, match.start() - 40), match.start())
     word = before.group() if before else ""
-    if _ITEM.fullmatch(text[begun : match.start()] + ". ") or word.lower() in _ABBREVIATIONS:
+    if _MARK.fullmatch(text, begun, match.start()) or word.lower() in _ABBREVIATIONS:
         return False
     # An initial, as in J. Smith; but a lone I, or a letter that names something, may end a sentence.
     return not (len(word) == 1 and word.isupper() and word != "I" and after[0].isupper())

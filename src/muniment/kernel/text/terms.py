@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from py_rust_stemmers import SnowballStemmer
 
-from muniment.kernel.text.stopwords import STOP_WORDS
+from muniment.kernel.text.stop_words import STOP_WORDS
 
 _STEMMERS = {
     "ar": "arabic",
