@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,7 +22,12 @@ _SURE_TOKENS = 16
 _MAIN_SHARE = 0.6
 
 
-_Rooms = dict[tuple[str, ...], int]
+class _Model(NamedTuple):
+    """What the embedding model sets: its limit, and how many tokens each section path leaves for text."""
+
+    title: str
+    max_tokens: int
+    rooms: Mapping[tuple[str, ...], int]
 
 
 class _Draft(NamedTuple):
@@ -48,12 +53,12 @@ def chunk(parsed: Parsed, *, title: str, tokenizer: Tokenizer, max_tokens: int) 
         raise ValueError(f"a model that reads {max_tokens} tokens is too small for a title and a passage")
     blocks = _covering(parsed.text, parsed.blocks)
     index = TokenIndex(tokenizer, parsed.text, [block.start for block in blocks])
-    rooms = _rooms(index, title, parsed.sections, max_tokens)
+    model = _model(index, title, parsed.sections, max_tokens)
     drafts: list[_Draft] = []
-    for part in _groups(parsed, blocks, index, rooms):
+    for part in _groups(parsed, blocks, index, model):
         runs = pack(part.atoms, index.count, min(TARGET_TOKENS, part.room), part.room)
         drafts += [_Draft(run[0].start, run[-1].end, _kind(run, index), part.section) for run in runs]
-    drafts = _within(parsed.text, drafts, index, rooms, title, max_tokens)
+    drafts = _within(parsed.text, drafts, index, model)
     return _numbered(parsed, drafts, index)
 
 
@@ -70,14 +75,14 @@ def _covering(text: str, blocks: Sequence[Block]) -> list[Block]:
     return covering
 
 
-def _groups(parsed: Parsed, blocks: Sequence[Block], index: TokenIndex, rooms: _Rooms) -> Iterator[_Group]:
+def _groups(parsed: Parsed, blocks: Sequence[Block], index: TokenIndex, model: _Model) -> Iterator[_Group]:
     """The atoms section by section; a section that is only headings goes with what follows it."""
     waiting: list[Atom] = []
     path: tuple[str, ...] = ()
     for section, members in _by_section(parsed.sections, blocks):
         # For small models a path of unusual headings gives way: what is said counts more than where.
-        path = section if rooms[section] >= _FEWEST_FOR_TEXT else ()
-        room = max(rooms[path], 1)
+        path = section if model.rooms[section] >= _FEWEST_FOR_TEXT else ()
+        room = max(model.rooms[path], 1)
         most = min(TARGET_TOKENS, room)
         found = [atom for block in members for atom in atoms(parsed.text, block, index, most)]
         headings = [*waiting, *found] if all(atom.kind == "header" for atom in found) else []
@@ -87,7 +92,7 @@ def _groups(parsed: Parsed, blocks: Sequence[Block], index: TokenIndex, rooms: _
         yield _Group([*waiting, *found], path, room)
         waiting = []
     if waiting:
-        yield _Group(waiting, path, max(rooms[path], 1))
+        yield _Group(waiting, path, max(model.rooms[path], 1))
 
 
 def _by_section(
@@ -107,11 +112,12 @@ def _by_section(
         yield (sections[current].path if current >= 0 else ()), members
 
 
-def _rooms(index: TokenIndex, title: str, sections: Sequence[SectionSpan], max_tokens: int) -> _Rooms:
-    """The tokens left for text under each section path, and under none."""
+def _model(index: TokenIndex, title: str, sections: Sequence[SectionSpan], max_tokens: int) -> _Model:
+    """The model, with the room under each section path and under none."""
     paths = list({section.path: None for section in sections} | {(): None})
     lengths = index.lengths([embedded_text(title, path, "") for path in paths])
-    return {path: max_tokens - length for path, length in zip(paths, lengths, strict=True)}
+    rooms = {path: max_tokens - length for path, length in zip(paths, lengths, strict=True)}
+    return _Model(title, max_tokens, rooms)
 
 
 def _kind(run: Sequence[Atom], index: TokenIndex) -> ChunkKind:
@@ -126,20 +132,18 @@ def _kind(run: Sequence[Atom], index: TokenIndex) -> ChunkKind:
     return kind if tokens >= _MAIN_SHARE * shares.total() else "body"
 
 
-def _within(
-    text: str, drafts: Sequence[_Draft], index: TokenIndex, rooms: _Rooms, title: str, max_tokens: int
-) -> list[_Draft]:
+def _within(text: str, drafts: Sequence[_Draft], index: TokenIndex, model: _Model) -> list[_Draft]:
     """The drafts, halved until they fit: counted as embedded wherever cutting may change their tokens."""
     done: list[_Draft] = []
     doubtful: list[_Draft] = []
     for draft in drafts:
-        is_sure = index.count(draft.start, draft.end) + _SURE_TOKENS <= rooms[draft.section]
+        is_sure = index.count(draft.start, draft.end) + _SURE_TOKENS <= model.rooms[draft.section]
         (done if is_sure and not _is_risky(text, draft) else doubtful).append(draft)
     while doubtful:
-        lengths = index.lengths([embedded_text(title, d.section, text[d.start : d.end]) for d in doubtful])
+        lengths = index.lengths([embedded_text(model.title, d.section, text[d.start : d.end]) for d in doubtful])
         halved = []
         for draft, tokens in zip(doubtful, lengths, strict=True):
-            if tokens <= max_tokens or draft.end - draft.start == 1:
+            if tokens <= model.max_tokens or draft.end - draft.start == 1:
                 done.append(draft)
             else:
                 halved += _halves(text, draft)

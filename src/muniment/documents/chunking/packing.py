@@ -32,7 +32,7 @@ def pack(atoms: Sequence[Atom], count: Count, most_tokens: int, hard_tokens: int
 
 def _stop(atoms: Sequence[Atom], at: int, count: Count, most_tokens: int, rest: int) -> int:
     """Where the chunk that begins with atom `at` ends best."""
-    aim = rest / math.ceil(rest / most_tokens)
+    aim = max(rest, 1) / max(math.ceil(rest / most_tokens), 1)
     best, lowest = at + 1, math.inf
     for stop in range(at + 1, len(atoms) + 1):
         tokens = count(atoms[at].start, atoms[stop - 1].end)

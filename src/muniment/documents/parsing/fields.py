@@ -91,11 +91,9 @@ def _instant(value: object) -> object:
 
 def as_json(value: object, depth: int = 0) -> JsonValue:
     """The value as JSON; what JSON has no word for becomes text."""
-    if isinstance(value, str):
-        return normal(value)
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < _LARGEST):
         return value
-    if (isinstance(value, int) and abs(value) < _LARGEST) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, datetime | date):
         return value.isoformat()

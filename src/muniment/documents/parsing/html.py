@@ -22,7 +22,7 @@ _DROPPED = {
 }  # fmt: skip
 _DROPPED_ROLES = {"navigation", "search", "contentinfo", "menu", "menubar", "dialog"}
 _INLINE = {
-    "a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
+    "a", "abbr", "b", "bdi", "br", "img", "bdo", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
     "label", "mark", "q", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time",
     "tt", "u", "var", "wbr",
 }  # fmt: skip
@@ -121,39 +121,34 @@ class _Reader:
         if tag == "br":
             self._inline.append("\n" if self._kind == "code" else "\v")
         elif self._container is not None:
-            self._inside(tag)
+            self._inside(tag, deeper=1)
         elif tag in _CONTAINERS and not (tag == "table" and _is_layout(node)):
             self._flush()
             self._container, self._kind = node, _CONTAINERS[tag]
         elif tag not in _INLINE:
             self._flush()
 
-    def _inside(self, tag: str) -> None:
-        """An element within a list, table, heading or code block."""
-        if tag in {"ul", "ol"}:
-            self._end_row()
-            self._depth += 1
-        elif tag in _ROWS:
-            self._end_row()
-        elif tag in {"td", "th"}:
-            self._inline.append("\f")
-        elif tag not in _INLINE and self._kind != "code":
-            self._inline.append(" ")
-
     def _leave(self, node: LexborNode, tag: str) -> None:
         if self._container is not None and self._container == node:
             self._flush()
             self._container, self._kind, self._depth = None, "paragraph", 0
         elif self._container is not None:
-            if tag in _ROWS:
-                self._end_row()
-            elif tag in {"ul", "ol"}:
-                self._end_row()
-                self._depth = max(self._depth - 1, 0)
-            elif tag not in _INLINE and self._kind != "code":
-                self._inline.append(" ")
+            self._inside(tag, deeper=-1)
         elif tag not in _INLINE:
             self._flush()
+
+    def _inside(self, tag: str, *, deeper: int) -> None:
+        """The edge of an element within a list, table, heading or code block."""
+        in_rows = self._kind in {"list", "table"}
+        if in_rows and tag in _ROWS:
+            self._end_row()
+        elif in_rows and tag in {"ul", "ol"}:
+            self._end_row()
+            self._depth = max(self._depth + deeper, 0)
+        elif tag in {"td", "th"} and deeper > 0:
+            self._inline.append("\f")
+        elif tag not in _INLINE:
+            self._inline.append("" if self._kind == "code" else " ")
 
     def _end_row(self) -> None:
         raw = "".join(self._inline)

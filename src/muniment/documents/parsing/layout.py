@@ -16,7 +16,7 @@ _HYPHENS = "-\u00ad\u0002\ufffe\u2010"
 _COMPOUND = re.compile(r"\w+-\w+")
 _PAGE_NUMBER = re.compile(r"(?:page\s+)?[-–\s]*(\d{1,5})[-–\s]*(?:(?:of|/)\s*\d{1,5})?", re.IGNORECASE)  # noqa: RUF001 - dashes
 _DIGITS = re.compile(r"\d+")
-_EDGE_LINES = 2
+_FEW_LINES, _MANY_LINES = 3, 8
 _FULL_CHARACTERS = 30
 _MOST_HEADING = 150
 
@@ -66,14 +66,25 @@ def without_running_lines(pages: Mapping[int, Sequence[Line]]) -> dict[int, list
     most = max(len(pages) / 2, 2)
     kept = {}
     for number, lines in pages.items():
-        edges = _edges(len(lines))
-        dropped = {i for i in edges if seen[_habit(lines[i])] > most or _is_number(lines[i].text, number)}
+        dropped = _running(lines, number, seen, most)
         kept[number] = [line for i, line in enumerate(lines) if i not in dropped]
     return kept
 
 
-def _edges(count: int) -> set[int]:
-    return {i for i in range(count) if i < _EDGE_LINES or i >= count - _EDGE_LINES}
+def _running(lines: Sequence[Line], page: int, seen: Mapping[tuple[str, int], int], most: float) -> set[int]:
+    """The edge lines that are seen on most pages, from the outermost inwards."""
+    dropped: set[int] = set()
+    for i in _edges(len(lines)):
+        is_outermost = i in {0, len(lines) - 1} or {i - 1, i + 1} & dropped
+        if is_outermost and (seen[_habit(lines[i])] > most or _is_number(lines[i].text, page)):
+            dropped.add(i)
+    return dropped
+
+
+def _edges(count: int) -> list[int]:
+    """The first and last lines of a page, outermost first; of a page of few lines only one each."""
+    depth = 0 if count < _FEW_LINES else 1 if count < _MANY_LINES else 2
+    return [i for n in range(depth) for i in (n, count - 1 - n)]
 
 
 def _is_number(text: str, page: int) -> bool:

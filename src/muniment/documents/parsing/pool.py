@@ -84,6 +84,8 @@ class _Child:
 
         Raises the child's problem, or what its death says about the file.
         """
+        if self._process is not None and self._process.returncode is not None:
+            await self.end()
         process = self._process or await self._start()
         last = True
         try:
