@@ -20,15 +20,13 @@ from muniment.kernel.guard import only_problems
 from muniment.kernel.logs import configure_logs
 from muniment.kernel.problems import Problem
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.contract import Filter, Payload
+from muniment.vectors.contract import Filter
 from muniment.vectors.engine.edge import ENGINE, EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Matching, Nearest
 from muniment.vectors.engine.frames import Frame, pack_ids, receive, send, unpack_ids, unpack_ragged
 
 _PR_SET_PDEATHSIG = 1
 _FILTER: TypeAdapter[Filter] = TypeAdapter(Filter)
-_PAYLOAD: TypeAdapter[Payload] = TypeAdapter(Payload)
-_PAYLOADS: TypeAdapter[list[Payload]] = TypeAdapter(list[Payload])
 
 
 class Desk:
@@ -74,7 +72,7 @@ class Desk:
         ids, lengths, indices, values, vectors = asked.arrays
         rows = zip(
             unpack_ids(ids),
-            _PAYLOADS.validate_python(asked.head["payloads"]),
+            asked.head["payloads"],
             unpack_ragged(indices, lengths),
             unpack_ragged(values, lengths),
             strict=True,
@@ -92,7 +90,7 @@ class Desk:
         more = self._shards.set_payload(
             asked.head["index"],
             _condition(asked),
-            _PAYLOAD.validate_python(asked.head["payload"]),
+            asked.head["payload"],
             asked.head["limit"],
             None if start is None else UUID(start),
         )

@@ -38,7 +38,7 @@ from qdrant_edge import ScoredPoint as EdgeHit
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.contract import BadVectors, Filter, IndexMissing, IndexStatus, Payload, ScoredPoint
+from muniment.vectors.contract import BadVectors, Filter, IndexMissing, IndexStatus, Payload
 from muniment.vectors.engine.edge_filter import edge_filter, stored
 from muniment.vectors.engine.engine import (
     DENSE,
@@ -62,6 +62,15 @@ _FIELDS = (
     | dict.fromkeys(TIME_FIELDS, PayloadSchemaType.Datetime)
     | dict.fromkeys(NUMBER_FIELDS, PayloadSchemaType.Float)
 )
+
+
+class Hit(NamedTuple):
+    """A point that was found."""
+
+    id: UUID
+    score: float
+    document: str
+    version: str
 
 
 class _Index(NamedTuple):
@@ -159,7 +168,7 @@ class EdgeShards:
             self._write(name, UpdateOperation.set_payload(list(ids), stored(payload)), len(ids))
         return more
 
-    def search(self, name: str, queries: Sequence[EngineQuery], condition: Filter) -> list[list[ScoredPoint]]:
+    def search(self, name: str, queries: Sequence[EngineQuery], condition: Filter) -> list[list[Hit]]:
         """One list for each query, in one pass over the segments."""
         index, allowed = self._index(name), edge_filter(condition)
         for query in queries:
@@ -235,7 +244,7 @@ class EdgeShards:
         records, more = self._index(name).shard.scroll(
             ScrollRequest(offset=start, limit=limit, filter=edge_filter(condition), with_payload=False)
         )
-        return [UUID(str(record.id)) for record in records], None if more is None else UUID(str(more))
+        return [_uuid(record.id) for record in records], None if more is None else _uuid(more)
 
     def _write(self, name: str, operation: UpdateOperation, points: int) -> None:
         index = self._index(name)
@@ -270,13 +279,22 @@ def _request(query: EngineQuery, allowed: EdgeFilter) -> QueryRequest:
     )
 
 
-def _ranked(points: Sequence[EdgeHit]) -> list[ScoredPoint]:
-    found = [ScoredPoint.model_validate({"id": p.id, "score": p.score, **(p.payload or {})}) for p in points]
-    return sorted(found, key=lambda point: (-point.score, point.id))
+def _ranked(points: Sequence[EdgeHit]) -> list[Hit]:
+    found = [
+        Hit(_uuid(point.id), point.score, payload["document"], payload["version"])
+        for point in points
+        if (payload := point.payload) is not None
+    ]
+    return sorted(found, key=lambda hit: (-hit.score, hit.id))
 
 
 def _sparse(keywords: Keywords) -> SparseVector:
     return SparseVector(indices=keywords.indices.tolist(), values=keywords.values.tolist())
+
+
+def _uuid(point_id: object) -> UUID:
+    assert isinstance(point_id, UUID)
+    return point_id
 
 
 def _vector(vectors: object, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from qdrant_edge import (
     FieldCondition,
@@ -45,9 +46,9 @@ _BOOLEANS = {True: "\x00true", False: "\x00false"}
 
 
 def stored(payload: Payload) -> dict[str, object]:
-    """A payload as it is stored."""
+    """A payload as it is stored; lists, which JSON makes of tuples, are welcome."""
     return {
-        _name(key): [_stored(v) for v in value] if isinstance(value, tuple) else _stored(value)
+        _name(key): [_stored(v) for v in value] if isinstance(value, tuple | list) else _stored(value)
         for key, value in payload.items()
     }
 
@@ -57,6 +58,7 @@ def edge_filter(conditions: Filter) -> EdgeFilter:
     return EdgeFilter(must=[_part(condition) for condition in conditions])
 
 
+@lru_cache(maxsize=4096)
 def _name(field: str) -> str:
     return field.replace("%", "%25").replace('"', "%22").replace("\\", "%5C")
 
