@@ -43,5 +43,4 @@ _LISTS = {
     """,
 }
 
-        STOP_WORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in
-        _LISTS.items()}
+STOP_WORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _LISTS.items()}
