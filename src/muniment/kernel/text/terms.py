@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from py_rust_stemmers import SnowballStemmer  # type: ignore[import-untyped]  # it has stubs, but no marker
+from py_rust_stemmers import SnowballStemmer
 
 from muniment.kernel.text.stop_words import CLITICS, STOP_WORDS
 
