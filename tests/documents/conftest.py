@@ -9,7 +9,8 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-WORDS = "the probe reads temperature of load and warns driver when it is too warm for goods in truck".split()
+SENTENCE = "the probe reads temperature of load and warns driver when it is too warm for goods in truck"
+WORDS = SENTENCE.split()
 
 
 def word_tokenizer() -> Tokenizer:

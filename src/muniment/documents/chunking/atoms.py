@@ -17,7 +17,7 @@ _KINDS: dict[BlockKind, ChunkKind] = {
     "heading": "header", "paragraph": "body", "list": "list", "table": "table", "code": "code",
 }  # fmt: skip
 _LINE_END = re.compile(r"\n+")
-_ITEM_START = re.compile(r"\n+(?=[^\S\n]*(?:[-*+•‣◦▪●–∙·]|\w{1,3}[.)])[^\S\n])")  # noqa: RUF001 - what people use as bullets
+_ITEM_START = re.compile(r"\n+(?=[^\S\n]*(?:[-*+•‣◦▪●–∙·]|\w{1,3}[.)])[^\S\n])")
 _JOINERS = "\u200d\u200c\ufe0e\ufe0f"
 
 

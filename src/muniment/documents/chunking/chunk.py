@@ -20,6 +20,8 @@ _PARENT_CHARACTERS = 16_000
 _FEWEST_FOR_TEXT = 24
 _SURE_TOKENS = 16
 _MAIN_SHARE = 0.6
+_SEPARATORS = " \n\t\u00a0\u3000"
+"""What every tokenizer parts words at; some drop other white space, and so join what stands around it."""
 
 
 class _Model(NamedTuple):
@@ -153,9 +155,9 @@ def _within(text: str, drafts: Sequence[_Draft], index: TokenIndex, model: _Mode
 
 def _is_risky(text: str, draft: _Draft) -> bool:
     """Whether the chunk's tokens may be others than those of its place in the text."""
-    before, after = text[draft.start - 1 : draft.start], text[draft.end : draft.end + 1]
-    cut = (before and not before.isspace()) or (after and not after.isspace())
-    return bool(cut) or not text[draft.start : draft.end].isascii()
+    before = text[draft.start - 1] if draft.start else " "
+    after = text[draft.end] if draft.end < len(text) else " "
+    return before not in _SEPARATORS or after not in _SEPARATORS
 
 
 def _halves(text: str, draft: _Draft) -> list[_Draft]:

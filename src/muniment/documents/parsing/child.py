@@ -16,7 +16,7 @@ from muniment.documents.parsing.confinement import allow_cpu, confine
 from muniment.documents.parsing.model import Chunked, Parsed
 from muniment.documents.parsing.parse import parse
 from muniment.documents.parsing.task import REPLY, REQUEST, TASK, ParseTask
-from muniment.kernel.problems import Problem
+from muniment.kernel.problems import Problem, Unavailable
 
 MEBIBYTE = 1024 * 1024
 
@@ -36,6 +36,8 @@ def main(memory_mb: int, seconds: float, most_characters: int) -> None:
             answer, ok = _work(tasks.read(length), most_characters).model_dump_json().encode(), True
         except Problem as problem:
             answer, ok = _document(problem), False
+        except OSError as failed:
+            answer, ok = _document(Unavailable(f"a file that is needed cannot be read: {failed.strerror}")), False
         except MemoryError:
             answer, ok, last = _document(_too_large(memory_mb)), False, True
         last = last or _peak_bytes() > memory_mb * MEBIBYTE / 2
@@ -53,7 +55,7 @@ def _work(raw: bytes, most_characters: int) -> Parsed | Chunked:
 
 @lru_cache(maxsize=2)
 def _tokenizer(path: Path) -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer: Tokenizer = Tokenizer.from_buffer(path.read_bytes())
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -15,6 +15,7 @@ _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{2
 _CHARSETS = re.compile(
     r"windows-125\d|cp125\d|iso-?8859-\d+|latin-?1|koi8-[ru]|shift_?jis|euc-(jp|kr)|gb18030|gbk|gb2312|big5"
 )
+_MOST_META = 8192
 _HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _DROPPED = {
     "script", "style", "template", "noscript", "nav", "svg", "math", "canvas", "iframe", "object", "embed",
@@ -22,8 +23,8 @@ _DROPPED = {
 }  # fmt: skip
 _DROPPED_ROLES = {"navigation", "search", "contentinfo", "menu", "menubar", "dialog"}
 _INLINE = {
-    "a", "abbr", "b", "bdi", "br", "img", "bdo", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
-    "label", "mark", "q", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time",
+    "a", "abbr", "b", "bdi", "bdo", "br", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins",
+    "kbd", "label", "mark", "q", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time",
     "tt", "u", "var", "wbr",
 }  # fmt: skip
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
@@ -82,11 +83,11 @@ def _said(tree: LexborHTMLParser) -> dict[str, object]:
     said: dict[str, object] = {}
     title, root = tree.css_first("head > title"), tree.root
     if title is not None:
-        said["title"] = " ".join(title.text().split())
+        said["title"] = " ".join(title.text().split())[:_MOST_META]
     for meta in tree.css("meta[content]"):
         name = meta.attributes.get("name") or meta.attributes.get("property") or ""
         key, content = _METAS.get(name.lower()), meta.attributes.get("content")
-        if key and content and content.strip():
+        if key and content and content.strip() and len(content) <= _MOST_META:
             said.setdefault(key, content.strip())
     if root is not None and root.attributes.get("lang"):
         said["lang"] = root.attributes["lang"]

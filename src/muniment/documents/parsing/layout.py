@@ -11,10 +11,10 @@ from muniment.documents.contract import PageSpan
 from muniment.documents.parsing.model import BlockKind
 from muniment.documents.parsing.structure import SENTENCE_END, Growing
 
-_BULLET = re.compile(r"(?:[•‣◦▪●○■□–\-*∙·]|\d{1,3}[.)]|[a-zA-Z][.)]|\([a-z0-9]{1,3}\))\s+\S")  # noqa: RUF001 - bullets
+_BULLET = re.compile(r"(?:[•‣◦▪●○■□–\-*∙·]|\d{1,3}[.)]|[a-zA-Z][.)]|\([a-z0-9]{1,3}\))\s+\S")
 _HYPHENS = "-\u00ad\u0002\ufffe\u2010"
 _COMPOUND = re.compile(r"\w+-\w+")
-_PAGE_NUMBER = re.compile(r"(?:page\s+)?[-–\s]*(\d{1,5})[-–\s]*(?:(?:of|/)\s*\d{1,5})?", re.IGNORECASE)  # noqa: RUF001 - dashes
+_PAGE_NUMBER = re.compile(r"(?:page\s+)?[-–\s]*(\d{1,5})[-–\s]*(?:(?:of|/)\s*\d{1,5})?", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 _FEW_LINES, _MANY_LINES = 3, 8
 _FULL_CHARACTERS = 30

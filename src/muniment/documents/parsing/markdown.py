@@ -114,4 +114,4 @@ def _plain(inline: Token) -> str:
     """What a heading says without its markup."""
     rendered = MarkdownIt("commonmark").parseInline(inline.content[: 2 * MOST_TITLE])
     words = [child.content for token in rendered for child in token.children or () if child.type != "html_inline"]
-    return " ".join("".join(words).split())
+    return " ".join("".join(words).split())[:MOST_TITLE]

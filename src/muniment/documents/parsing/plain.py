@@ -5,7 +5,7 @@ import re
 from muniment.documents.parsing.model import Block, BlockKind, Parsed
 
 _GAP = re.compile(r"\n[^\S\n]*\n\s*")
-_ITEM = re.compile(r"[^\S\n]*(?:[-*+•–·]|\d{1,3}[.)]|[a-z][.)])[^\S\n]+\S")  # noqa: RUF001 - bullets
+_ITEM = re.compile(r"[^\S\n]*(?:[-*+•–·]|\d{1,3}[.)]|[a-z][.)])[^\S\n]+\S")
 
 
 def parse_plain(text: str) -> Parsed:

@@ -72,6 +72,14 @@ async def parsers(settings: ParserSettings) -> AsyncIterator[Parsers]:
         await pool.close()
 
 
+class _Died(Exception):  # noqa: N818 - an event, not an error of the program
+    """A child ended instead of answering."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
 class _Child:
     """One child process, started when it is asked, begun again after it died."""
 
@@ -84,8 +92,19 @@ class _Child:
 
         Raises the child's problem, or what its death says about the file.
         """
-        if self._process is not None and self._process.returncode is not None:
-            await self.end()
+        is_used = self._process is not None
+        try:
+            return await self._answer(task)
+        except _Died as died:
+            if not is_used:
+                raise died.problem from died
+        # A file is blamed only for the death of a child that read nothing before it.
+        try:
+            return await self._answer(task)
+        except _Died as died:
+            raise died.problem from died
+
+    async def _answer(self, task: bytes) -> bytes:
         process = self._process or await self._start()
         last = True
         try:
@@ -97,7 +116,7 @@ class _Child:
         except TimeoutError as late:
             raise _too_slow(self._settings) from late
         except (asyncio.IncompleteReadError, ConnectionError) as dead:
-            raise await self._died(process) from dead
+            raise _Died(await self._cause(process)) from dead
         finally:
             if last:
                 await self.end()
@@ -112,17 +131,19 @@ class _Child:
             sys.executable, "-P", "-m", CHILD, *map(str, limits),
             stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(),
         )  # fmt: skip
+        is_ready = False
         try:
             async with asyncio.timeout(START_SECONDS):
                 await _receive(process)
+                is_ready = True
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as failed:
-            await self.end()
-            raise Unavailable(
-                "the parser's process does not start; the log says why", retry_after_seconds=30
-            ) from failed
+            raise Unavailable("the parser's process does not start", retry_after_seconds=30) from failed
+        finally:
+            if not is_ready:
+                await self.end()
         return process
 
-    async def _died(self, process: Process) -> Problem:
+    async def _cause(self, process: Process) -> Problem:
         assert process.stderr is not None
         trace = (await process.stderr.read()).decode(errors="replace").splitlines()
         code = await process.wait()

@@ -8,7 +8,7 @@ from muniment.documents.contract import ParserLimit, SectionSpan
 from muniment.documents.parsing.model import Block, BlockKind
 
 MOST_TITLE = 300
-SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")  # noqa: RUF001 - how sentences end
+SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
 
 
 class Heading(NamedTuple):
@@ -26,7 +26,7 @@ def sections(headings: Sequence[Heading], end: int) -> tuple[SectionSpan, ...]:
     ends = [h.start for h in headings[1:]] + [end]
     for heading, stop in zip(headings, ends, strict=False):
         path = [above for above in path if above.level < heading.level] + [heading]
-        found.append(SectionSpan(start=heading.start, end=stop, path=tuple(h.title[:MOST_TITLE] for h in path)))
+        found.append(SectionSpan(start=heading.start, end=stop, path=tuple(h.title for h in path)))
     return tuple(found)
 
 
@@ -58,7 +58,7 @@ class Growing:
             return
         start = self._append(text, after)
         if kind == "heading":
-            self.headings.append(Heading(start, level, " ".join(text.split())))
+            self.headings.append(Heading(start, level, " ".join(text.split())[:MOST_TITLE]))
         self.blocks.append(Block(kind=kind, start=start, end=self.length))
 
     def extend(self, text: str, between: str, *, drop: int = 0) -> None:
@@ -74,7 +74,7 @@ class Growing:
         self.blocks.append(Block(kind=last.kind, start=last.start, end=self.length))
         if last.kind == "heading":
             above = self.headings.pop()
-            self.headings.append(above._replace(title=f"{above.title} {text}"))
+            self.headings.append(above._replace(title=f"{above.title} {text}"[:MOST_TITLE]))
 
     @property
     def ends_a_sentence(self) -> bool:
