@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from muniment.kernel.local import local
 from muniment.kernel.model import Nothing
@@ -19,7 +20,9 @@ from muniment.vectors.contract import (
     DeletePoints,
     EngineDown,
     EnsureIndex,
+    FetchVectors,
     KeywordQuery,
+    NoneOf,
     Payload,
     Point,
     SearchPoints,
@@ -30,6 +33,8 @@ from muniment.vectors.contract import (
 from muniment.vectors.engine.proxy import ChildEngine
 from muniment.vectors.engine.supervisor import Supervisor
 from muniment.vectors.service import EngineVectors
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INDEX = EnsureIndex(index="main", dimensions=4)
 BASE: Payload = {"readers": ("usr_a",), "collection": "col_1", "document": "doc_1", "version": "ver_1"}
@@ -87,89 +92,102 @@ async def found(vectors: Vectors) -> set[UUID]:
     return {hit.id for hit in (await vectors.search(SEARCH)).lists[0]}
 
 
+async def still_there(vectors: Vectors, ids: set[UUID]) -> set[UUID]:
+    return set((await vectors.fetch(FetchVectors(index="main", ids=tuple(ids)))).ids)
+
+
 async def turns() -> None:
     """Let every task run until it waits for the child."""
     for _ in range(20):
         await asyncio.sleep(0)
 
 
-async def test_no_acknowledged_write_is_lost_by_kill_9(tmp_path: Path) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Room]:
+    async with room(tmp_path_factory.mktemp("engine"), queue=3) as opened:
+        await opened.vectors.ensure(INDEX)
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def opened(shared: Room) -> AsyncIterator[Room]:
+    """One room for many tests: starting a child and making an index take half a second."""
+    everything = NoneOf(field="nothing", values=("at all",))
+    await shared.vectors.delete(DeletePoints(index="main", filter=(everything,)))
+    yield shared
+
+
+async def test_no_acknowledged_write_is_lost_by_kill_9(opened: Room) -> None:
     acknowledged: set[UUID] = set()
-    async with room(tmp_path) as opened:
-        vectors = opened.vectors
-        await vectors.ensure(INDEX)
-        await vectors.upsert(some(5, document="doc_gone"))
-        await vectors.delete(DeletePoints(index="main", filter=(AnyOf(field="document", values=("doc_gone",)),)))
-        closed = some(5, document="doc_closed")
-        await vectors.upsert(closed)
-        hide = SetPayload(
-            index="main", filter=(AnyOf(field="document", values=("doc_closed",)),), payload={"readers": ()}
-        )
-        await vectors.set_payload(hide)
+    vectors = opened.vectors
+    await vectors.upsert(some(5, document="doc_gone"))
+    await vectors.delete(DeletePoints(index="main", filter=(AnyOf(field="document", values=("doc_gone",)),)))
+    await vectors.upsert(some(5, document="doc_closed", readers=("usr_closed",)))
+    hide = SetPayload(
+        index="main", filter=(AnyOf(field="document", values=("doc_closed",)),), payload={"readers": ()}
+    )
+    await vectors.set_payload(hide)
+    reopened = AnyOf(field="readers", values=("usr_closed",))
 
-        for round_ in range(3):
-            stop = asyncio.get_running_loop().call_later(0.05 + 0.03 * round_, opened.signal, signal.SIGKILL)
-            try:
-                while len(acknowledged) < 900:
-                    more = some(20)
-                    await vectors.upsert(more)
-                    acknowledged |= {p.id for p in more.points}
-            except EngineDown:
-                pass
-            stop.cancel()
-            await opened.recovered(lambda: vectors.count(COUNT))
-            now = await found(vectors)
-            assert acknowledged <= now
-            assert not {p.id for p in closed.points} & now
-        gone = AnyOf(field="document", values=("doc_gone",))
-        assert (await vectors.count(CountPoints(index="main", filter=(gone,)))).count == 0
-    assert acknowledged
-
-
-async def test_calls_in_flight_and_waiting_fail_when_the_child_dies_and_work_again_soon(tmp_path: Path) -> None:
-    async with room(tmp_path) as opened:
-        await opened.vectors.ensure(INDEX)
-        opened.signal(signal.SIGSTOP)
-        calls = [asyncio.create_task(opened.vectors.count(COUNT)) for _ in range(3)]
-        await turns()
+    for _ in range(3):
+        for _ in range(5):
+            more = some(20)
+            await vectors.upsert(more)
+            acknowledged |= {p.id for p in more.points}
+        before = await vectors.count(COUNT)
+        cut_short = asyncio.create_task(vectors.upsert(some(2000)))
+        while await vectors.count(COUNT) == before:
+            pass
         opened.signal(signal.SIGKILL)
-        for call in calls:
-            with pytest.raises(EngineDown):
-                await call
         with pytest.raises(EngineDown):
-            await opened.vectors.count(COUNT)
-        await opened.recovered(lambda: opened.vectors.count(COUNT))
+            await cut_short
+
+        await opened.recovered(lambda: vectors.count(COUNT))
+        assert await still_there(vectors, acknowledged) == acknowledged
+        assert (await vectors.count(CountPoints(index="main", filter=(reopened,)))).count == 0
+    gone = AnyOf(field="document", values=("doc_gone",))
+    assert (await vectors.count(CountPoints(index="main", filter=(gone,)))).count == 0
 
 
-async def test_a_cancelled_call_leaves_the_queue_and_disturbs_no_other(tmp_path: Path) -> None:
-    async with room(tmp_path) as opened:
-        await opened.vectors.ensure(INDEX)
-        await opened.vectors.upsert(some(1))
-        with opened.paused():
-            in_flight = asyncio.create_task(opened.vectors.status(Nothing()))
-            await turns()
-            waiting = asyncio.create_task(opened.vectors.upsert(some(1)))
-            other = asyncio.create_task(opened.vectors.count(COUNT))
-            await asyncio.to_thread(lambda: None)  # the upsert analyses its text in a thread
-            await turns()
-            in_flight.cancel()
-            waiting.cancel()
-        assert (await other).count == 1
-        await asyncio.wait({in_flight, waiting})
-        assert in_flight.cancelled()
-        assert waiting.cancelled()
-        assert (await opened.vectors.count(COUNT)).count == 1
+async def test_calls_in_flight_and_waiting_fail_when_the_child_dies_and_work_again_soon(opened: Room) -> None:
+    opened.signal(signal.SIGSTOP)
+    calls = [asyncio.create_task(opened.vectors.count(COUNT)) for _ in range(3)]
+    await turns()
+    opened.signal(signal.SIGKILL)
+    for call in calls:
+        with pytest.raises(EngineDown):
+            await call
+    with pytest.raises(EngineDown):
+        await opened.vectors.count(COUNT)
+    await opened.recovered(lambda: opened.vectors.count(COUNT))
 
 
-async def test_queries_get_between_the_slices_of_a_large_write(tmp_path: Path) -> None:
+async def test_a_cancelled_call_leaves_the_queue_and_disturbs_no_other(opened: Room) -> None:
+    await opened.vectors.upsert(some(1))
+    with opened.paused():
+        in_flight = asyncio.create_task(opened.vectors.status(Nothing()))
+        await turns()
+        waiting = asyncio.create_task(opened.vectors.upsert(some(1)))
+        other = asyncio.create_task(opened.vectors.count(COUNT))
+        await asyncio.to_thread(lambda: None)  # the upsert analyses its text in a thread
+        await turns()
+        in_flight.cancel()
+        waiting.cancel()
+    assert (await other).count == 1
+    await asyncio.wait({in_flight, waiting})
+    assert in_flight.cancelled()
+    assert waiting.cancelled()
+    assert (await opened.vectors.count(COUNT)).count == 1
+
+
+async def test_queries_get_between_the_slices_of_a_large_write(opened: Room) -> None:
     done: list[str] = []
 
     async def noted(name: str, call: Awaitable[object]) -> None:
         await call
         done.append(name)
 
-    async with room(tmp_path) as opened, asyncio.TaskGroup() as group:
-        await opened.vectors.ensure(INDEX)
+    async with asyncio.TaskGroup() as group:
         large = some(1000)
         group.create_task(noted("write", opened.vectors.upsert(large)))
         while (await opened.vectors.count(COUNT)).count == 0:
@@ -179,17 +197,15 @@ async def test_queries_get_between_the_slices_of_a_large_write(tmp_path: Path) -
     assert done == ["query", "query", "query", "write"]
 
 
-async def test_more_calls_than_may_wait_are_throttled(tmp_path: Path) -> None:
-    async with room(tmp_path, queue=2) as opened:
-        await opened.vectors.ensure(INDEX)
-        with opened.paused():
-            calls = [asyncio.create_task(opened.vectors.count(COUNT)) for _ in range(3)]
-            await turns()
-            calls += [asyncio.create_task(opened.vectors.count(COUNT)) for _ in range(2)]
-            await turns()
-        outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert sum(isinstance(outcome, Throttled) for outcome in outcomes) == 2
-        assert (await opened.vectors.count(COUNT)).count == 0
+async def test_more_calls_than_may_wait_are_throttled(opened: Room) -> None:
+    with opened.paused():
+        calls = [asyncio.create_task(opened.vectors.count(COUNT)) for _ in range(4)]
+        await turns()
+        calls += [asyncio.create_task(opened.vectors.count(COUNT)) for _ in range(2)]
+        await turns()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(outcome, Throttled) for outcome in outcomes) == 2
+    assert (await opened.vectors.count(COUNT)).count == 0
 
 
 async def test_what_was_kept_is_there_after_a_restart_of_the_room(tmp_path: Path) -> None:

@@ -79,10 +79,14 @@ class Desk:
         )
         points = [EnginePoint(i, payload, Keywords(terms, weights)) for i, payload, terms, weights in rows]
         self._shards.upsert(asked.head["index"], points, vectors)
+        if asked.head["last"]:
+            self._shards.sync(asked.head["index"])
         return Frame({})
 
     def _delete(self, asked: Frame) -> Frame:
         more = self._shards.delete(asked.head["index"], _condition(asked), asked.head["limit"])
+        if not more:
+            self._shards.sync(asked.head["index"])
         return Frame({"more": more})
 
     def _set_payload(self, asked: Frame) -> Frame:
@@ -94,6 +98,8 @@ class Desk:
             asked.head["limit"],
             None if start is None else UUID(start),
         )
+        if more is None:
+            self._shards.sync(asked.head["index"])
         return Frame({"start": None if more is None else str(more)})
 
     def _search(self, asked: Frame) -> Frame:

@@ -139,7 +139,7 @@ class EdgeShards:
         self._load(final)
 
     def upsert(self, name: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
-        """Put points; durable when it returns."""
+        """Put points; durable after `sync`, as every write."""
         self._fitting(name, vectors.shape[1])
         self._write(
             name,
@@ -219,6 +219,16 @@ class EdgeShards:
             for name, index in sorted(self._indexes.items())
         ]
 
+    def sync(self, name: str) -> None:
+        """Bring the log to the disk.
+
+        The engine leaves it in the page cache, where it outlives this process but not a power cut.
+        """
+        log = self._index(name).folder / "shard" / "wal"
+        for segment in log.iterdir():
+            _sync(segment)
+        _sync(log)
+
     def checkpoint(self) -> None:
         """Flush the indexes with much unflushed, after which their logs are cut."""
         for name, points in self._unflushed.items():
@@ -247,13 +257,7 @@ class EdgeShards:
         return [_uuid(record.id) for record in records], None if more is None else _uuid(more)
 
     def _write(self, name: str, operation: UpdateOperation, points: int) -> None:
-        index = self._index(name)
-        index.shard.update(operation)
-        # The engine leaves its log in the page cache, where it outlives this process but not a power cut.
-        log = index.folder / "shard" / "wal"
-        for segment in log.iterdir():
-            _sync(segment)
-        _sync(log)
+        self._index(name).shard.update(operation)
         self._unflushed[name] = self._unflushed.get(name, 0) + points
 
 

@@ -14,7 +14,7 @@ from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Nearest
 from muniment.vectors.engine.frames import Array, Frame, pack_ids, pack_ragged, unpack_ids
 from muniment.vectors.engine.supervisor import Supervisor
 
-# Each slice is one turn of the queue, a few milliseconds long, so that queries get between.
+# Each slice is one turn of the queue, a few milliseconds long, so that queries get between. The last one syncs.
 _UPSERT_POINTS = 64
 _DELETE_POINTS = 256
 _PAYLOAD_POINTS = 256
@@ -41,7 +41,12 @@ class ChildEngine:
             indices, lengths = pack_ragged([p.keywords.indices for p in some], np.uint32)
             values, _ = pack_ragged([p.keywords.values for p in some], np.float32)
             await self._write(
-                {"operation": "upsert", "index": index, "payloads": [p.payload for p in some]},
+                {
+                    "operation": "upsert",
+                    "index": index,
+                    "payloads": [p.payload for p in some],
+                    "last": start + _UPSERT_POINTS >= len(points),
+                },
                 pack_ids([p.id for p in some]),
                 lengths,
                 indices,
