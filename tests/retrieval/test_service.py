@@ -1,0 +1,218 @@
+"""Retrieval between its neighbours: the access filter, refill, degradation, grouping."""
+
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from muniment.collections.contract import CollectionMissing, CollectionRef, CollectionRefs, Indexes, IndexRef
+from muniment.documents.contract import (
+    ChunkText,
+    Counts,
+    DocumentBrief,
+    ParentText,
+    Passage,
+    Passages,
+    Span,
+)
+from muniment.embedding.contract import Embedded
+from muniment.kernel.caller import Caller, calling_as
+from muniment.kernel.problems import Invalid, NotAvailable, Unavailable
+from muniment.retrieval.contract import Search, Weigh
+from muniment.retrieval.service import HybridRetrieval
+from muniment.vectors.contract import AnyOf, Found, NoneOf, ScoredPoint, TermWeights
+
+INDEX = IndexRef(name="m.r.1", model="m", recipe="r", generation=1)
+
+
+def ref(name, **standing):
+    given = {"visible": True, "member": True, "manager": False} | standing
+    return CollectionRef(id=f"col_{name}", name=name, access_level="internal", language=None, index=INDEX, **given)
+
+
+class Shelves:
+    """Collections: `open`, which the caller sees, and `shut`, which they do not."""
+
+    async def lookup(self, request):
+        known = {"open": ref("open"), "shut": ref("shut", visible=False, member=False)}
+        return CollectionRefs(items=tuple(known[n] for n in request.collections if n in known))
+
+    async def indexes(self, _):
+        return Indexes(items=(INDEX,))
+
+
+class Reader:
+    """Documents: two chunks each; those in `stale` are not current any more."""
+
+    def __init__(self, stale=(), readable=None):
+        self.stale, self.readable, self.asked = set(stale), readable or {}, []
+
+    async def hydrate(self, request):
+        self.asked.append(len(request.chunks))
+        return Passages(passages={c: passage(c) for c in request.chunks if number(c) not in self.stale})
+
+    async def count_readable(self, request):
+        return Counts(counts={c: self.readable[c] for c in request.collections if c in self.readable})
+
+
+class OneVector:
+    def __init__(self, problem=None):
+        self.problem = problem
+
+    async def embed_queries(self, request):
+        if self.problem:
+            raise self.problem
+        return Embedded(vectors=np.ones((len(request.texts), 2), np.float32), tokens=1)
+
+
+class Engine:
+    """Vectors: `size` points, dense in their order, keywords in the opposite one."""
+
+    def __init__(self, size=30):
+        self.size, self.asked = size, []
+
+    async def search(self, request):
+        self.asked.append(request)
+        order = list(range(self.size))
+        lists = []
+        for query in request.queries:
+            places = order if query.kind == "dense" else order[::-1]
+            lists.append(tuple(point(n, 1 - at / 1000) for at, n in enumerate(places[: query.limit])))
+        return Found(lists=tuple(lists))
+
+    async def weigh(self, request):
+        self.asked.append(request)
+        return TermWeights(weights={"leas": 2.0, "zzz": 5.0}, unknown=("zzz",))
+
+
+def point(n, score):
+    return ScoredPoint(id=UUID(int=n), score=score, document=f"doc_{n // 2}", version="ver_1")
+
+
+def number(chunk):
+    return UUID(chunk.removeprefix("chk_")).int
+
+
+def passage(chunk):
+    n = number(chunk)
+    return Passage(
+        document=DocumentBrief(
+            id=f"doc_{n // 2}",
+            key="k",
+            title="t",
+            collection="open",
+            type="Other",
+            version=1,
+            source_url=None,
+            metadata={},
+        ),
+        chunk=ChunkText(id=chunk, text="x", span=Span(start=0, end=1), page=None, section=(), kind="body"),
+        parent=ParentText(text="x", span=Span(start=0, end=1)),
+    )
+
+
+ADA = Caller(principal="usr_1", name="ada", tokens=frozenset({"usr_1"}), withheld=frozenset({"col_gone"}))
+
+
+def room(reader=None, embedding=None, engine=None):
+    engine = engine or Engine()
+    return HybridRetrieval(Shelves(), reader or Reader(), embedding or OneVector(), engine), engine
+
+
+async def search(service, who=ADA, **asked):
+    with calling_as(who):
+        return await service.search(Search(query="leases", **asked))
+
+
+async def test_every_query_carries_the_readers_and_leaves_out_what_is_withheld():
+    service, engine = room()
+    await search(service)
+    (asked,) = engine.asked
+    assert asked.readers == {"usr_1"}
+    assert NoneOf(field="collection", values=("col_gone",)) in asked.filter
+    assert [q.kind for q in asked.queries] == ["dense", "keyword"]
+
+
+async def test_no_tokens_no_query():
+    service, engine = room()
+    found = await search(service, Caller(principal="usr_1", name="ada"))
+    assert found.hits == ()
+    assert engine.asked == []
+
+
+async def test_the_mode_chooses_the_queries():
+    service, engine = room()
+    by_meaning, by_words = await search(service, mode="dense"), await search(service, mode="keyword")
+    assert [[q.kind for q in a.queries] for a in engine.asked] == [["dense"], ["keyword"]]
+    assert by_meaning.hits[0].scores.keyword is None
+    assert by_words.hits[0].scores.dense is None
+
+
+async def test_hits_that_the_second_lock_drops_are_refilled():
+    service, _ = room(Reader(stale=range(20)))
+    assert len((await search(service, limit=10)).hits) == 10
+
+
+async def test_the_pool_grows_while_the_engine_has_more():
+    engine = Engine(size=900)
+    service, _ = room(Reader(stale=range(890)), engine=engine)
+    found = await search(service, limit=10, mode="dense")
+    assert len(found.hits) == 10
+    assert [a.queries[0].limit for a in engine.asked] == [100, 300, 900, 1000][: len(engine.asked)]
+
+
+async def test_grouped_by_document_each_stands_once_with_its_best():
+    service, _ = room()
+    hits = (await search(service, limit=10, group_by="document", mode="dense")).hits
+    assert [hit.document.id for hit in hits] == [f"doc_{n}" for n in range(10)]
+    assert number(hits[0].chunk.id) == 0
+
+
+async def test_without_the_embedding_hybrid_goes_by_words_and_says_so():
+    service, engine = room(embedding=OneVector(Unavailable("down")))
+    found = await search(service)
+    assert found.degraded == ("dense",)
+    assert found.hits
+    assert [q.kind for q in engine.asked[0].queries] == ["keyword"]
+    with pytest.raises(Unavailable):
+        await search(service, mode="dense")
+
+
+async def test_a_defect_of_the_embedding_is_not_hidden():
+    service, _ = room(embedding=OneVector(Invalid("no")))
+    with pytest.raises(Invalid):
+        await search(service)
+
+
+async def test_collections_are_named_and_the_unseen_are_missing():
+    service, engine = room()
+    await search(service, collections=("open",))
+    assert AnyOf(field="collection", values=("col_open",)) in engine.asked[0].filter
+    for name in ("shut", "none"):
+        with pytest.raises(CollectionMissing) as caught:
+            await search(service, collections=("open", name))
+        assert caught.value.extra["collection"] == name
+
+
+async def test_a_collection_is_seen_by_a_reader_of_one_of_its_documents():
+    service, engine = room(Reader(readable={"col_shut": 1}))
+    await search(service, collections=("shut",))
+    assert AnyOf(field="collection", values=("col_shut",)) in engine.asked[0].filter
+
+
+async def test_what_is_not_built_is_said():
+    service, _ = room()
+    with pytest.raises(NotAvailable):
+        await search(service, as_of="2026-01-01T00:00:00Z")
+    with pytest.raises(NotAvailable):
+        await search(service, explain=True)
+
+
+async def test_terms_are_weighed_in_the_same_scope():
+    service, engine = room()
+    with calling_as(ADA):
+        weights = await service.weigh(Weigh(text="lease zzz"))
+    assert (weights.weights["leas"], weights.unknown) == (2.0, ("zzz",))
+    assert engine.asked[0].readers == {"usr_1"}
+    with calling_as(Caller(principal="usr_1", name="ada")):
+        assert (await service.weigh(Weigh(text="lease"))).weights == {}
