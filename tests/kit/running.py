@@ -1,0 +1,108 @@
+"""A house that runs: all rooms in one process, or each in a process of its own on loopback."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from muniment.sdk import Muniment
+
+ROOMS = (
+    "identity",
+    "collections",
+    "models",
+    "embedding",
+    "vectors",
+    "documents",
+    "retrieval",
+    "generation",
+    "knowledge",
+    "gateway",
+)
+ADMIN_PASSWORD = "the admin of the tests"
+START_SECONDS = 90
+
+
+class RunningHouse:
+    """The processes, where the gateway answers, and the admin."""
+
+    def __init__(self, data: Path, environment: dict[str, str]) -> None:
+        self.data, self.environment = data, environment
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ports: dict[str, int] = {}
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.ports.get('gateway', self.ports.get('all', 0))}"
+
+    def start(self, name: str, *command: str) -> None:
+        """Start a process, its output in a log beside the data folder."""
+        arguments = [sys.executable, "-m", "muniment", *command, "--port", str(self.ports[name])]
+        with (self.data.parent / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(arguments, env=self.environment, stdout=log, stderr=log)
+
+    def wait(self) -> None:
+        """Until every process answers."""
+        until = time.monotonic() + START_SECONDS
+        for name, port in self.ports.items():
+            while True:
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2)
+                    break
+                except httpx.TransportError:
+                    if self.processes[name].poll() is not None or time.monotonic() > until:
+                        log = (self.data.parent / f"{name}.log").read_text("utf-8", "replace")
+                        raise RuntimeError(f"{name} did not start:\n{log[-4000:]}") from None
+                    time.sleep(0.05)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        for process in self.processes.values():
+            process.send_signal(number)
+        for process in self.processes.values():
+            process.wait(30)
+
+    def sign_in(self, name: str, password: str) -> Muniment:
+        with Muniment(self.address) as nobody:
+            return nobody.login(name, password)
+
+    def admin(self) -> Muniment:
+        return self.sign_in("admin", ADMIN_PASSWORD)
+
+
+@contextmanager
+def running(folder: Path, form: str, **settings: str) -> Iterator[RunningHouse]:
+    """A house in `folder`, in the form `one` or `many`."""
+    data = folder / "data"
+    cheap = {"MUNIMENT_IDENTITY__PASSWORD_MEMORY_KIB": "8", "MUNIMENT_IDENTITY__PASSWORD_PASSES": "1"}
+    own = {"MUNIMENT_DATA": str(data), "MUNIMENT_ADMIN_PASSWORD": ADMIN_PASSWORD, "MUNIMENT_LOG_LEVEL": "warning"}
+    house = RunningHouse(data, os.environ | own | cheap | settings)
+    if form == "one":
+        house.ports["all"] = free_port()
+        house.start("all", "up")
+    else:
+        house.ports = {room: free_port() for room in ROOMS}
+        house.environment["MUNIMENT_SERVICE_TOKEN"] = secrets.token_hex(16)
+        for room, port in house.ports.items():
+            house.environment[f"MUNIMENT_AT__{room.upper()}"] = f"http://127.0.0.1:{port}"
+        for room in ROOMS:
+            house.start(room, "serve", room)
+    try:
+        house.wait()
+        yield house
+    finally:
+        house.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
