@@ -1,29 +1,43 @@
 """Who may read and who may change a document: pure rules over tokens, roles and scopes."""
 
-from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from muniment.identity.contract import EDITORS, LEVELS, Level
+from sqlalchemy import Row
+
+from muniment.collections.contract import CollectionRef
+from muniment.identity.contract import EDITORS, Level
 from muniment.kernel.caller import Caller
 
 
-def readers_of(owner: str, grants: Iterable[str], level: Level, collection: str) -> frozenset[str]:
-    """The tokens of which any one opens a document. All arguments are ids, but for the level."""
-    return frozenset({owner, *grants, f"{collection}:{level}", f"{collection}:granted"})
+class Holding(NamedTuple):
+    """The facts that readers follow from; people and the collection by id."""
+
+    collection: str
+    owner: str | None
+    level: Level
+    grants: tuple[str, ...]
 
 
-def may_read(who: Caller, readers: Iterable[str], collection: str) -> bool:
+def holding(row: Row[Any]) -> Holding:
+    """The facts in a row that has a document's columns."""
+    return Holding(row.collection, row.owner, row.access_level, tuple(row.grants))
+
+
+def readers(facts: Holding) -> frozenset[str]:
+    """The tokens of which any one opens the document."""
+    owner = () if facts.owner is None else (facts.owner,)
+    collection = (f"{facts.collection}:{facts.level}", f"{facts.collection}:granted")
+    return frozenset((*owner, *facts.grants, *collection))
+
+
+def may_read(facts: Holding, who: Caller) -> bool:
     """By a token that the caller holds, unless the collection is withheld; no role is a reason."""
-    return collection not in who.withheld and not who.tokens.isdisjoint(readers)
+    return facts.collection not in who.withheld and not who.tokens.isdisjoint(readers(facts))
 
 
-def may_write(who: Caller, owner: str, collection: str) -> bool:
+def may_write(facts: Holding, who: Caller, collection: CollectionRef) -> bool:
     """Whether one who may read it may change it, too: as its owner, a manager, or a member who edits."""
     if "documents:write" not in who.scopes:
         return False
-    edits = not EDITORS.isdisjoint(who.roles) and is_member(who, collection)
-    return edits or owner == who.principal or f"{collection}:manager" in who.tokens
-
-
-def is_member(who: Caller, collection: str) -> bool:
-    """Every member holds the token of the lowest level, whatever their clearance."""
-    return f"{collection}:{LEVELS[0]}" in who.tokens
+    edits = collection.member and not EDITORS.isdisjoint(who.roles)
+    return edits or collection.manager or who.principal == facts.owner

@@ -1,0 +1,102 @@
+"""The index's copy of what the tables say: who reads a point, and what it is filtered by."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Row, select, update
+
+from muniment.documents import access, registry
+from muniment.documents.fields import Effective, filterable
+from muniment.documents.store import documents, versions
+from muniment.kernel.database import Database
+from muniment.kernel.ids import made_at_ms
+from muniment.vectors.contract import AnyOf, DeletePoints, Filter, IndexMissing, Payload, SetPayload, Vectors
+
+
+class Indexing:
+    """Writes to the index, one at a time for each document, and never as the last one what is older."""
+
+    def __init__(self, database: Database, vectors: Vectors) -> None:
+        self.vectors = vectors
+        self._database = database
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self, document_id: str) -> asyncio.Lock:
+        """Held over reading what the tables say of a document and writing it to its points."""
+        return self._locks.setdefault(document_id, asyncio.Lock())
+
+    async def push(self, document_id: str) -> None:
+        """Make the document's points say what its tables say; returns at once when they do.
+
+        Raises what the index raises; then the points say what they said.
+        """
+        async with self.lock(document_id):
+            while not await self._pushed(document_id):
+                pass
+
+    async def _pushed(self, document_id: str) -> bool:
+        """Whether there is nothing newer than what the index has now."""
+        async with self._database.read() as connection:
+            row = await registry.document(connection, document_id)
+            if row is None or row.indexed_acl == row.acl_version:
+                return True
+            current = await registry.version(connection, row.current)
+            query = select(versions.c.index).where(versions.c.document == document_id).distinct()
+            indexes = [name for name in (await connection.scalars(query)).all() if name]
+        seen = registry.seen(row, current)
+        for index in indexes:
+            await self._set(index, "document", document_id, document_payload(row, seen, current, whole=True))
+        async with self._database.write() as connection:
+            same = (documents.c.id == document_id, documents.c.acl_version == row.acl_version)
+            done = await connection.execute(update(documents).where(*same).values(indexed_acl=row.acl_version))
+        return bool(done.rowcount)
+
+    async def set_version(self, index: str, version_id: str, payload: Payload) -> None:
+        """Replace these keys on the points of one version."""
+        await self._set(index, "version", version_id, payload)
+
+    async def _set(self, index: str, field: str, value: str, payload: Payload) -> None:
+        try:
+            await self.vectors.set_payload(SetPayload(index=index, filter=_where(field, [value]), payload=payload))
+        except IndexMissing:
+            return  # no points, nothing to change
+
+    async def remove(self, index: str, field: str, values: Sequence[str]) -> None:
+        """Delete the points whose `field` is one of the values."""
+        try:
+            await self.vectors.delete(DeletePoints(index=index, filter=_where(field, values)))
+        except IndexMissing:
+            return
+
+
+def _where(field: str, values: Sequence[str]) -> Filter:
+    return (AnyOf(field=field, values=tuple(values)),)
+
+
+def document_payload(row: Row[Any], seen: Effective, version: Row[Any] | None, *, whole: bool = False) -> Payload:
+    """What every point of a document says, when `version` is what its readers see; `whole` clears the rest."""
+    facts = access.holding(row)
+    columns = registry.columns_of(seen, created_at=made_at(row.id), modified_at=modified_at(row, version))
+    return {
+        **filterable(seen, whole=whole),
+        "readers": tuple(sorted(access.readers(facts))),
+        "collection": row.collection,
+        "document": row.id,
+        "key": row.key,
+        "access_level": row.access_level,
+        "created_at": columns["created_at"].isoformat(),
+        "modified_at": columns["modified_at"].isoformat(),
+    }
+
+
+def made_at(document_id: str) -> datetime:
+    """When the document was first uploaded, which its id tells."""
+    return datetime.fromtimestamp(made_at_ms(document_id) / 1000, UTC)
+
+
+def modified_at(row: Row[Any], version: Row[Any] | None) -> datetime:
+    """When these bytes were uploaded."""
+    return made_at(row.id) if version is None else version.created_at

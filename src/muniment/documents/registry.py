@@ -1,0 +1,212 @@
+"""What is asked of the table of documents, and what is written there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.documents import access, store
+from muniment.documents.fields import Effective, Layer, effective, instant
+from muniment.documents.store import chunks, documents, parents, readers, versions
+from muniment.kernel.caller import Caller
+
+AT_ONCE = 500
+"""Values in one list of a query."""
+
+
+def readable(who: Caller) -> ColumnElement[bool]:
+    """Whether the caller may read a row of `documents`."""
+    opened = exists().where(readers.c.document == documents.c.id, readers.c.token.in_(sorted(who.tokens)))
+    if not who.withheld:
+        return opened
+    return and_(opened, documents.c.collection.not_in(sorted(who.withheld)))
+
+
+async def document(connection: AsyncConnection, document_id: str, *, lock: bool = False) -> Row[Any] | None:
+    """The document of that id; with `lock` nobody else changes it before the transaction ends."""
+    query = select(documents).where(documents.c.id == document_id)
+    return (await connection.execute(query.with_for_update() if lock else query)).first()
+
+
+async def by_key(connection: AsyncConnection, collection: str, keys: Iterable[str]) -> dict[str, Row[Any]]:
+    """The documents of those keys, locked."""
+    found: dict[str, Row[Any]] = {}
+    wanted = sorted(set(keys))
+    for start in range(0, len(wanted), AT_ONCE):
+        query = select(documents).where(
+            documents.c.collection == collection, documents.c.key.in_(wanted[start : start + AT_ONCE])
+        )
+        # In one order always, so that two uploads never wait for each other in a circle.
+        for row in await connection.execute(query.order_by(documents.c.key).with_for_update()):
+            found[row.key] = row
+    return found
+
+
+async def versions_of(connection: AsyncConnection, document_ids: Iterable[str]) -> dict[str, list[Row[Any]]]:
+    """All versions of each document, oldest first."""
+    found: dict[str, list[Row[Any]]] = {}
+    wanted = sorted(set(document_ids))
+    for start in range(0, len(wanted), AT_ONCE):
+        query = select(versions).where(versions.c.document.in_(wanted[start : start + AT_ONCE]))
+        for row in await connection.execute(query.order_by(versions.c.document, versions.c.number)):
+            found.setdefault(row.document, []).append(row)
+    return found
+
+
+async def version(connection: AsyncConnection, version_id: str | None) -> Row[Any] | None:
+    """The version of that id."""
+    if version_id is None:
+        return None
+    return (await connection.execute(select(versions).where(versions.c.id == version_id))).first()
+
+
+async def change(connection: AsyncConnection, document_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of a document."""
+    await connection.execute(update(documents).where(documents.c.id == document_id).values(**values))
+
+
+async def change_version(connection: AsyncConnection, version_id: str, values: Mapping[str, Any]) -> bool:
+    """Set columns of a version; false when it is gone."""
+    done = await connection.execute(update(versions).where(versions.c.id == version_id).values(**values))
+    return bool(done.rowcount)
+
+
+async def write_readers(connection: AsyncConnection, document_id: str, facts: access.Holding) -> None:
+    """Make the readers in SQL follow from the facts."""
+    await connection.execute(delete(readers).where(readers.c.document == document_id))
+    await connection.execute(insert(readers), reader_rows(document_id, facts))
+
+
+def reader_rows(document_id: str, facts: access.Holding) -> list[dict[str, str]]:
+    """The rows that say who reads a document."""
+    return [{"document": document_id, "token": token} for token in sorted(access.readers(facts))]
+
+
+def seen(row: Row[Any], of: Row[Any] | None, *, patched: Layer | None = None) -> Effective:
+    """What readers of a document see when `of` is its current version."""
+    said, options = (of.said, of.options) if of is not None else ({}, {})
+    return effective(
+        row.key,
+        said=Layer.model_validate(said),
+        options=Layer.model_validate(options),
+        patched=patched or Layer.model_validate(row.patched),
+    )
+
+
+def columns_of(what: Effective, *, created_at: datetime, modified_at: datetime) -> dict[str, Any]:
+    """What readers see as columns; the times are those of the upload where nothing else is said."""
+    return {
+        "title": what.title,
+        "type": what.fields["type"],
+        "status": what.fields.get("status"),
+        "source_url": what.fields.get("source_url"),
+        "fields": what.fields,
+        "metadata": what.metadata,
+        "created_at": instant(what.fields.get("created_at"), created_at),
+        "modified_at": instant(what.fields.get("modified_at"), modified_at),
+    }
+
+
+class Place(NamedTuple):
+    """Where a page of a list starts: after the document with this value of the sort column, and this id."""
+
+    value: str | datetime
+    document: str
+
+
+class Listing(NamedTuple):
+    """What a list of documents asks for."""
+
+    collection: str
+    conditions: Sequence[ColumnElement[bool]]
+    sort: str
+    after: Place | None
+    limit: int
+
+
+def with_state(state: str) -> ColumnElement[bool]:
+    """Whose newest version is in that state, or for `current`, that have a current one."""
+    if state == "current":
+        return documents.c.current.is_not(None)
+    return exists().where(versions.c.id == documents.c.latest, versions.c.state == state)
+
+
+def with_prefix(prefix: str) -> ColumnElement[bool]:
+    """Whose key starts so, letter by letter; the bound lets an index find them."""
+    return and_(documents.c.key >= prefix, func.substr(documents.c.key, 1, len(prefix)) == prefix)
+
+
+async def page(connection: AsyncConnection, who: Caller, listing: Listing) -> Sequence[Row[Any]]:
+    """One row more than the limit, where there are as many."""
+    column, down = documents.c[listing.sort.removeprefix("-")], listing.sort.startswith("-")
+    query: Select[Any] = select(documents).where(
+        documents.c.collection == listing.collection, readable(who), *listing.conditions
+    )
+    if listing.after is not None:
+        value, last = listing.after
+        beyond = column < value if down else column > value
+        query = query.where(or_(beyond, and_(column == value, documents.c.id > last)))
+    order = column.desc() if down else column
+    return (await connection.execute(query.order_by(order, documents.c.id).limit(listing.limit + 1))).all()
+
+
+async def count_readable(
+    connection: AsyncConnection, who: Caller, collections: Sequence[str] | None
+) -> dict[str, int]:
+    """Documents that the caller may read, by collection."""
+    query = select(documents.c.collection, func.count()).where(readable(who)).group_by(documents.c.collection)
+    if collections is not None:
+        query = query.where(documents.c.collection.in_(collections))
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Chunks of current versions, each with its parent and document: one statement, one snapshot."""
+    query = (
+        select(
+            chunks.c.id.label("chunk_id"),
+            chunks.c.span_start,
+            chunks.c.span_end,
+            chunks.c.page,
+            chunks.c.section,
+            chunks.c.kind,
+            parents.c.span_start.label("parent_start"),
+            parents.c.span_end.label("parent_end"),
+            parents.c.text.label("parent_text"),
+            versions.c.number.label("version_number"),
+            *(
+                documents.c[name]
+                for name in (
+                    "id", "collection", "key", "title", "type", "source_url", "metadata", "owner", "access_level",
+                    "grants",
+                )
+            ),
+        )
+        .join(documents, documents.c.current == chunks.c.version)
+        .join(versions, versions.c.id == chunks.c.version)
+        .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
+        .where(chunks.c.id.in_(chunk_ids))
+    )  # fmt: skip
+    return (await connection.execute(query)).all()
+
+
+async def remove(connection: AsyncConnection, document_ids: Sequence[str]) -> None:
+    """Forget documents with all that hangs on them."""
+    await connection.execute(delete(documents).where(documents.c.id.in_(document_ids)))
+
+
+async def counts(connection: AsyncConnection) -> tuple[int, int, dict[str, int]]:
+    """How many documents and chunks of current versions there are, and versions by state."""
+    whole = select(func.count()).select_from(documents)
+    query = select(versions.c.state, func.count(), func.sum(versions.c.chunks)).group_by(versions.c.state)
+    states = {row[0]: (row[1], row[2] or 0) for row in await connection.execute(query)}
+    total = int(await connection.scalar(whole) or 0)
+    return total, states.get("current", (0, 0))[1], {state: n for state, (n, _) in states.items()}
+
+
+async def purged(connection: AsyncConnection, collection: str) -> bool:
+    """Whether the collection's documents are being, or have been, removed."""
+    query = select(store.purges.c.run).where(store.purges.c.collection == collection)
+    return (await connection.execute(query)).first() is not None

@@ -1,0 +1,262 @@
+"""The ingestion of a version: parse, chunk, embed, index, and the moment it becomes the current one."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from prometheus_client import Counter, Histogram
+
+from muniment.documents import ingest_store, registry
+from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, OfDocumentJob, OfVersionJob, Parts
+from muniment.documents.contract import FileEmpty
+from muniment.documents.embedder import Embedder
+from muniment.documents.fields import Effective, Layer, effective, said_by
+from muniment.documents.indexing import document_payload, made_at
+from muniment.documents.ingest_store import AT_WORK, Work
+from muniment.documents.parsing.model import Parsed
+from muniment.documents.parsing.pool import Parsers
+from muniment.documents.pieces import Piece, pieces_of
+from muniment.documents.target import Target, Targets
+from muniment.kernel.deadline import MOST_SECONDS, deadline
+from muniment.kernel.guard import only_problems
+from muniment.kernel.jobs import Job
+from muniment.kernel.model import now
+from muniment.kernel.problems import Problem
+
+SLICE = 256
+"""Chunks that are embedded and indexed at once; a longer document notes how far it is after each."""
+
+_SHORT_CHARACTERS = 200_000
+"""A text up to this is chunked in the breath in which it was parsed: one commit notes both."""
+
+_ingested = Counter("muniment_documents_ingested", "Versions that became current.")
+_failed = Counter("muniment_documents_failed", "Versions that were given up.", ["problem"])
+_seconds = Histogram("muniment_documents_step_seconds", "How long the steps of an ingestion take.", ["step"])
+
+
+class Draft(NamedTuple):
+    """A version that is chunked: what goes into the index."""
+
+    version: str
+    title: str
+    seen: Effective
+    text: str
+    pieces: tuple[Piece, ...]
+    indexed: int
+
+
+class Ingestion:
+    """Handles the job `ingest`. Each step can be repeated; what is done already is not done again."""
+
+    def __init__(self, parts: Parts, parsers: Parsers, targets: Targets) -> None:
+        self._parts, self._parsers, self._targets = parts, parsers, targets
+        self._database, self._indexing = parts.database, parts.indexing
+        self._embedder = Embedder(parts.embedding, parts.indexing.vectors)
+
+    async def ingest(self, job: Job) -> None:
+        """Go on where the version stands; a problem is noted on it, and when it is final ends it."""
+        version = OfVersionJob.model_validate(job.request).version
+        try:
+            async with only_problems("the ingestion"):
+                await self._ingest(job, version)
+        except Problem as problem:
+            await self._stopped(job, version, problem)
+            raise
+
+    async def _ingest(self, job: Job, version: str) -> None:
+        async with self._database.read() as connection:
+            work = await ingest_store.work(connection, version)
+        if work is None:
+            await self._gone(job, version, None)
+            return
+        if work.version.state not in AT_WORK:
+            return
+        target = await self._targets.of(work.document.collection)
+        if target is None:
+            return  # its documents are being purged
+        draft = await self._draft(job, work, target)
+        if draft is None or not await self._index(job, work, target, draft) or not await self._flip(work, target):
+            await self._gone(job, version, target.index)
+
+    async def _draft(self, job: Job, work: Work, target: Target) -> Draft | None:
+        """The chunks, made or read; none when the version is gone."""
+        version = work.version
+        if version.state in {"received", "parsed"}:
+            parsed = await self._parsed(work)
+            return None if parsed is None else await self._chunked(job, work, target, parsed)
+        async with self._database.read() as connection:
+            parsed = await ingest_store.parsed_text(connection, version.id)
+            pieces = await ingest_store.pieces(connection, version.id)
+        if parsed is None:
+            return None
+        seen = registry.seen(work.document, version)
+        return Draft(version.id, version.title, seen, parsed.text, pieces, version.indexed_chunks)
+
+    async def _parsed(self, work: Work) -> Parsed | None:
+        """The text, parsed or read; none when the version is gone."""
+        version = work.version
+        if version.state == "parsed":
+            async with self._database.read() as connection:
+                return await ingest_store.parsed_text(connection, version.id)
+        with _seconds.labels("parse").time():
+            blobs, key = self._parts.blobs, blob_key(version.id)
+            if not await blobs.exists(key):  # whoever uploaded it was cut off after the commit
+                await blobs.adopt(version.staged, key)
+            path = await blobs.path(key)
+            async with deadline(MOST_SECONDS):
+                parsed = await self._parsers.parse(path, name=version.name, media_type=version.media_type)
+        if len(parsed.text) > _SHORT_CHARACTERS:
+            async with self._database.write() as connection:
+                if not await ingest_store.step(connection, version.id, {"state": "parsed"}):
+                    return None
+                await ingest_store.put_text(connection, version.id, parsed)
+        return parsed
+
+    async def _chunked(self, job: Job, work: Work, target: Target, parsed: Parsed) -> Draft | None:
+        version, said = work.version, said_by(parsed)
+        layers = Layer.model_validate(version.options), Layer.model_validate(work.document.patched)
+        seen = effective(work.document.key, said=said, options=layers[0], patched=layers[1])
+        with _seconds.labels("chunk").time():
+            async with deadline(MOST_SECONDS):
+                chunked = await self._parsers.chunk(
+                    parsed, title=seen.title, tokenizer=target.tokenizer, max_tokens=target.max_tokens
+                )
+        if not chunked.chunks:
+            raise FileEmpty("the file holds no text")
+        pieces = pieces_of(chunked, title=seen.title, text=parsed.text)
+        values = {
+            "state": "chunked",
+            "said": said.model_dump(mode="json"),
+            "title": seen.title,
+            "index": target.index,
+            "chunks": len(pieces),
+            "indexed_chunks": 0,
+            "acl_version": work.document.acl_version,
+        }
+        async with self._database.write() as connection:
+            if not await ingest_store.step(connection, version.id, values):
+                return None
+            if len(parsed.text) <= _SHORT_CHARACTERS:
+                await ingest_store.put_text(connection, version.id, parsed)
+            await ingest_store.put_chunks(connection, version.id, pieces, chunked, parsed.text)
+            await ingest_store.progress(connection, job.id, 0, len(pieces))
+        return Draft(version.id, seen.title, seen, parsed.text, pieces, 0)
+
+    async def _index(self, job: Job, work: Work, target: Target, draft: Draft) -> bool:
+        """Embed and upsert, slice by slice; false when the version is gone."""
+        payload = document_payload(work.document, draft.seen, work.version)
+        known: dict[str, UUID] = {}
+        if work.document.current is not None and draft.indexed < len(draft.pieces):
+            async with self._database.read() as connection:
+                known = await ingest_store.embedded_before(connection, work.document.id, target.index)
+        for start in range(draft.indexed, len(draft.pieces), SLICE):
+            pieces = draft.pieces[start : start + SLICE]
+            end, last = start + len(pieces), start + SLICE >= len(draft.pieces)
+            with _seconds.labels("embed").time():
+                texts, vectors = await self._embedder.vectors(target, draft.title, draft.text, pieces, known)
+            if last and start and not await self._note(job, draft, "embedded", start):
+                return False
+            with _seconds.labels("index").time():
+                await self._embedder.upsert(target, draft.version, pieces, texts, vectors, payload)
+            if not await self._note(job, draft, "indexed" if last else "chunked", end):
+                return False
+        return True
+
+    async def _note(self, job: Job, draft: Draft, state: str, done: int) -> bool:
+        values = {"state": state, "indexed_chunks": done}
+        async with self._database.write() as connection:
+            await ingest_store.progress(connection, job.id, done, len(draft.pieces))
+            return await ingest_store.step(connection, draft.version, values)
+
+    async def _flip(self, work: Work, target: Target) -> bool:
+        """Make the version the current one, with points that say what the tables say at that very moment."""
+        while True:
+            async with self._database.write() as connection:
+                flipped = await self._flipped(connection, work, target)
+            if flipped is not None:
+                if flipped:
+                    _ingested.inc()
+                return flipped
+            await self._refresh(work, target)
+
+    async def _flipped(self, connection: registry.AsyncConnection, work: Work, target: Target) -> bool | None:
+        """Whether it was done; None when the points are to be refreshed first."""
+        at, version = now(), work.version.id
+        document = await registry.document(connection, work.document.id, lock=True)
+        fresh = await registry.version(connection, version)
+        if document is None or fresh is None or fresh.state not in AT_WORK:
+            return False
+        if fresh.acl_version != document.acl_version:
+            return None
+        before = await registry.version(connection, document.current)
+        if before is not None and before.number > fresh.number:
+            values = {"state": "retired", "current_from": at, "current_to": at}
+            await ingest_store.step(connection, version, values)
+            await self._clean(connection, document.collection, target.index, version)
+            return True
+        if before is not None:
+            values = {"state": "retired", "current_to": at}
+            await registry.change_version(connection, before.id, values)
+            await self._clean(connection, document.collection, before.index, before.id)
+        await ingest_store.step(connection, version, {"state": "current", "current_from": at})
+        seen = registry.seen(document, fresh)
+        columns = registry.columns_of(seen, created_at=made_at(document.id), modified_at=fresh.created_at)
+        await registry.change(connection, document.id, {**columns, "current": version})
+        if seen.title != fresh.title:
+            await self._parts.jobs.enqueue(
+                connection,
+                "reindex",
+                OfDocumentJob(document=document.id),
+                subject=document.collection,
+                max_attempts=ATTEMPTS,
+            )
+        event = "document.created" if before is None else "document.updated"
+        what = DocumentChanged(
+            id=document.id, collection=document.collection, key=document.key, version=fresh.number
+        )
+        await self._parts.outbox.put(connection, event, what)
+        return True
+
+    async def _clean(self, connection: registry.AsyncConnection, collection: str, index: str, version: str) -> None:
+        clean = Clean(index=index, versions=(version,), blobs=False)
+        await self._parts.jobs.enqueue(connection, "clean", clean, subject=collection, max_attempts=ATTEMPTS)
+
+    async def _refresh(self, work: Work, target: Target) -> None:
+        """Tell the points what has changed since they were made."""
+        async with self._database.read() as connection:
+            fresh = await ingest_store.work(connection, work.version.id)
+        if fresh is None:
+            return
+        seen = registry.seen(fresh.document, fresh.version)
+        payload = document_payload(fresh.document, seen, fresh.version, whole=True)
+        await self._indexing.set_version(target.index, fresh.version.id, payload)
+        async with self._database.write() as connection:
+            values = {"acl_version": fresh.document.acl_version}
+            await ingest_store.step(connection, fresh.version.id, values)
+
+    async def _gone(self, job: Job, version: str, index: str | None) -> None:
+        """The document was deleted, or the run cancelled, meanwhile: leave nothing behind."""
+        if index is not None:
+            await self._indexing.remove(index, "version", [version])
+        async with self._database.write() as connection:
+            if await registry.version(connection, version) is None:
+                await self._parts.blobs.delete(blob_key(version))
+            await self._parts.jobs.cancel(connection, job.id)
+
+    async def _stopped(self, job: Job, version: str, problem: Problem) -> None:
+        """Note the reason; a final one ends the version, and the older one stays current."""
+        final = not problem.retryable or job.attempts >= job.max_attempts
+        values = {"problem": problem.document()} | ({"state": "failed"} if final else {})
+        async with self._database.write() as connection:
+            work = await ingest_store.work(connection, version)
+            if work is None or work.version.state not in AT_WORK:
+                return
+            await registry.change_version(connection, version, values)
+            if final and work.version.index is not None:
+                await self._clean(connection, work.document.collection, work.version.index, version)
+        if final:
+            _failed.labels(type(problem).__name__).inc()
+
+
+def blob_key(version: str) -> str:
+    """Where the bytes of a version are kept."""
+    return f"documents/{version}"

@@ -1,0 +1,53 @@
+"""Where a collection's chunks go: its index, and the model and tokenizer they are made for."""
+
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from muniment.collections.contract import CollectionRef, Collections, Lookup
+from muniment.embedding.contract import Describe, Embedding, EmbeddingModel
+from muniment.kernel.blobs import Blobs
+from muniment.kernel.deadline import MOST_SECONDS, deadline
+from muniment.models.contract import FileRef
+from muniment.vectors.contract import EnsureIndex, Vectors
+
+
+class Target(NamedTuple):
+    """An index that is there, and what fits into it."""
+
+    index: str
+    model: str
+    language: str | None
+    tokenizer: Path
+    max_tokens: int
+
+
+class Targets:
+    """Targets by collection; a model is described once, since a process keeps the revision it has loaded."""
+
+    def __init__(self, collections: Collections, embedding: Embedding, vectors: Vectors) -> None:
+        self._collections, self._embedding, self._vectors = collections, embedding, vectors
+        self._models: dict[str, tuple[EmbeddingModel, Path]] = {}
+
+    async def of(self, collection: str) -> Target | None:
+        """The target of the collection of that id, none when it is gone."""
+        refs = (await self._collections.lookup(Lookup(collections=(collection,)))).items
+        return await self._target(refs[0]) if refs else None
+
+    async def _target(self, ref: CollectionRef) -> Target:
+        name = ref.index.model
+        if name not in self._models:
+            async with deadline(MOST_SECONDS):  # the model may have to be fetched first
+                model = await self._embedding.describe(Describe(model=name))
+            self._models[name] = (model, await _here(model.tokenizer))
+        model, tokenizer = self._models[name]
+        await self._vectors.ensure(EnsureIndex(index=ref.index.name, dimensions=model.dimensions))
+        return Target(ref.index.name, name, ref.language, tokenizer, model.max_tokens)
+
+
+async def _here(ref: FileRef) -> Path:
+    """The file on this machine."""
+    parts = urlsplit(ref.store)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)) / ref.key
+    return await Blobs.open(ref.store).path(ref.key)
