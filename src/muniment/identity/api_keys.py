@@ -25,7 +25,7 @@ from muniment.kernel.caller import caller
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import Nothing, Page, Paged
 from muniment.kernel.pages import decode_cursor, encode_cursor
-from muniment.kernel.problems import Forbidden
+from muniment.kernel.problems import Forbidden, Unauthenticated
 
 LOCAL_KEY = "command line of this machine"
 """The name of the key in `run.json`."""
@@ -51,7 +51,7 @@ class ApiKeys(Base):
         async with self._database.write() as connection:
             await store.begin_change(connection)
             if await store.by_id(connection, store.users, user_id) is None:
-                raise ApiKeyMissing("the user for whom the key would act is gone")
+                raise Unauthenticated("the user for whom the key would act is gone")
             await _outlives_nobody(connection, request.expires_at)
             await _free(connection, user_id, request.name)
             await connection.execute(insert(store.api_keys), row)
