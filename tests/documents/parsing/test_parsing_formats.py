@@ -26,6 +26,7 @@ def read(data: bytes | str, name: str | None = None, media_type: str | None = No
         (b"\xfe\xff" + "Übermaß".encode("utf-16-be"), "Übermaß"),
         (b"\x00\x00\xfe\xff" + "Übermaß 🚚".encode("utf-32-be"), "Übermaß 🚚"),
         ("Der Kühlwagen fährt über die Brücke.".encode("cp1252"), "Der Kühlwagen fährt über die Brücke."),
+        ("Größe ".encode() * 200 + b"\xc3", "Größe " * 200 + "\ufffd"),
         (b"one\r\ntwo\rthree\n", "one\ntwo\nthree\n"),
     ],
 )

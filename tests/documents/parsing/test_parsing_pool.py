@@ -43,6 +43,8 @@ async def test_a_problem_of_the_child_is_raised_here(tmp_path: Path) -> None:
     async with parsers(QUICK) as pool:
         with pytest.raises(FormatUnknown, match="ZIP"):
             await pool.parse(tmp_path / "zip", name="a.docx", media_type=None)
+        with pytest.raises(Unavailable, match="No such file"):
+            await pool.parse(tmp_path / "gone", name="a.txt", media_type=None)
 
 
 async def test_a_file_that_takes_too_long_delays_no_other(tmp_path: Path, note: Path) -> None:
@@ -66,14 +68,6 @@ async def test_a_file_that_takes_too_much_memory(tmp_path: Path, note: Path) -> 
             await pool.parse(large, name="large.txt", media_type=None)
         assert caught.value.extra["limit"] == "memory"
         assert "warm" in await read(pool, note)
-
-
-async def test_more_text_than_is_taken(tmp_path: Path) -> None:
-    note = tmp_path / "long"
-    note.write_text("word " * 1000)
-    async with parsers(ParserSettings(parser_text_characters=1000)) as pool:
-        with pytest.raises(ParserLimit, match="1,000 characters"):
-            await read(pool, note)
 
 
 async def test_a_dead_child_is_replaced(note: Path) -> None:
@@ -114,10 +108,16 @@ async def test_a_cancelled_task_leaves_a_free_child(tmp_path: Path, note: Path) 
         assert "warm" in await read(pool, note)
 
 
-async def test_a_file_that_is_not_there_is_no_fault_of_its_own(tmp_path: Path) -> None:
+async def test_closing_ends_what_is_being_parsed(tmp_path: Path) -> None:
+    pipe = tmp_path / "never"
+    os.mkfifo(pipe)
     async with parsers(QUICK) as pool:
-        with pytest.raises(Unavailable, match="No such file"):
-            await pool.parse(tmp_path / "gone", name="a.txt", media_type=None)
+        task = asyncio.create_task(pool.parse(pipe, name="a.txt", media_type=None))
+        writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+    with pytest.raises(Unavailable):
+        await task
+    os.close(writer)
+    assert pool._children[0]._process is None
 
 
 CONFINED = """

@@ -5,7 +5,6 @@ from typing import cast
 
 import yaml
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from pydantic import JsonValue
 
 from muniment.documents.parsing.fields import sort_fields
@@ -78,7 +77,7 @@ def _first_title(headings: list[Heading], blocks: list[Block]) -> str | None:
 
 def _blocks(text: str) -> tuple[list[Block], list[Heading]]:
     markdown = MarkdownIt("commonmark").enable("table").disable("inline")
-    starts = _line_starts(text)
+    starts, inline = _line_starts(text), MarkdownIt("commonmark")
     blocks, headings = [], []
     tokens = markdown.parse(text)
     for at, token in enumerate(tokens):
@@ -89,7 +88,7 @@ def _blocks(text: str) -> tuple[list[Block], list[Heading]]:
         if start >= end:
             continue
         if kind == "heading":
-            headings.append(Heading(start, int(token.tag[1:]), _plain(tokens[at + 1])))
+            headings.append(Heading(start, int(token.tag[1:]), _plain(tokens[at + 1].content, inline)))
         if token.type == "paragraph_open":
             blocks += paragraphs(text, start, end)
         else:
@@ -110,8 +109,8 @@ def _trimmed(text: str, start: int, end: int, kind: BlockKind) -> tuple[int, int
     return (start, end) if kind == "code" else (end - len(piece.strip()), end)
 
 
-def _plain(inline: Token) -> str:
+def _plain(heading: str, markdown: MarkdownIt) -> str:
     """What a heading says without its markup."""
-    rendered = MarkdownIt("commonmark").parseInline(inline.content[: 2 * MOST_TITLE])
+    rendered = markdown.parseInline(heading[: 2 * MOST_TITLE])
     words = [child.content for token in rendered for child in token.children or () if child.type != "html_inline"]
     return " ".join("".join(words).split())[:MOST_TITLE]

@@ -59,7 +59,10 @@ class Parsers:
     async def close(self) -> None:
         """End the children; they have nothing to lose."""
         for child in self._children:
-            await child.end()
+            child.stop()
+        for _ in self._children:
+            # Whoever still waits for an answer has it, and gives the child back, before it is ended.
+            await (await self._free.get()).end()
 
 
 @asynccontextmanager
@@ -86,6 +89,7 @@ class _Child:
     def __init__(self, settings: ParserSettings) -> None:
         self._settings = settings
         self._process: Process | None = None
+        self._is_closed = False
 
     async def ask(self, task: bytes) -> bytes:
         """The child's answer to a task.
@@ -105,6 +109,8 @@ class _Child:
             raise died.problem from died
 
     async def _answer(self, task: bytes) -> bytes:
+        if self._is_closed:
+            raise _stopping()
         process = self._process or await self._start()
         last = True
         try:
@@ -116,6 +122,8 @@ class _Child:
         except TimeoutError as late:
             raise _too_slow(self._settings) from late
         except (asyncio.IncompleteReadError, ConnectionError) as dead:
+            if self._is_closed:
+                raise _stopping() from dead
             raise _Died(await self._cause(process)) from dead
         finally:
             if last:
@@ -137,6 +145,7 @@ class _Child:
                 await _receive(process)
                 is_ready = True
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as failed:
+            _log.warning("parser does not start", code=process.returncode)
             raise Unavailable("the parser's process does not start", retry_after_seconds=30) from failed
         finally:
             if not is_ready:
@@ -159,6 +168,12 @@ class _Child:
             "the parser failed on this file: it is damaged or oddly made; save it anew and upload that"
         )
 
+    def stop(self) -> None:
+        """Let the process end, and no other begin."""
+        self._is_closed = True
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     async def end(self) -> None:
         """Kill the process, if there is one."""
         process, self._process = self._process, None
@@ -180,6 +195,10 @@ async def _receive(process: Process) -> tuple[bytes, bool, bool]:
     reader, _ = _pipes(process)
     length, ok, last = REPLY.unpack(await reader.readexactly(REPLY.size))
     return await reader.readexactly(length), ok, last
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("parsing stops with this process, and goes on with the next one")
 
 
 def _too_slow(settings: ParserSettings) -> ParserLimit:

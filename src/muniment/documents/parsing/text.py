@@ -15,11 +15,14 @@ _MARKS = (
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LETTERS = re.compile(r"[A-Za-z]")
+_FEW = 500
+"""One broken byte in so many characters is damage, more is another encoding."""
+
 _CURE = "save it as UTF-8 and upload that"
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """The text in `data`: by byte order mark, as UTF-8, as `declared`, or as plausible Windows-1252.
+    """The text in `data`: by byte order mark, as UTF-8, as `declared`, or as what is most plausible.
 
     Raises NotText.
     """
@@ -31,7 +34,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
     try:
         return normal(data.decode())
     except UnicodeDecodeError:
-        return normal(_strictly(data, declared) if declared else _western(data))
+        if declared:
+            return normal(_strictly(data, declared))
+        return normal(_damaged(data) or _western(data))
 
 
 def _strictly(data: bytes, encoding: str) -> str:
@@ -42,6 +47,14 @@ def _strictly(data: bytes, encoding: str) -> str:
     if "\x00" in text:
         raise NotText("the file holds U+0000: it is no text file; " + _CURE)
     return text
+
+
+def _damaged(data: bytes) -> str | None:
+    """UTF-8 with a few broken bytes, each of them marked; null when it is rather something else."""
+    text = data.decode(errors="replace")
+    broken = text.count("\ufffd")
+    whole = sum(not c.isascii() for c in text) - broken
+    return text if broken < whole and broken * _FEW <= len(text) else None
 
 
 def _western(data: bytes) -> str:
