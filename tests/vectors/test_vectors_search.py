@@ -1,7 +1,5 @@
-import random
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -10,12 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muniment.kernel.model import Nothing
-from muniment.kernel.problems import Invalid
 from muniment.kernel.text.terms import terms
 from muniment.vectors.contract import (
     AllOf,
     AnyOf,
-    BadVectors,
     Condition,
     CountPoints,
     DeletePoints,
@@ -24,11 +20,9 @@ from muniment.vectors.contract import (
     Exists,
     FetchVectors,
     Filter,
-    IndexMissing,
     KeywordQuery,
     NoneOf,
     Payload,
-    Point,
     Range,
     SearchPoints,
     SetPayload,
@@ -36,83 +30,15 @@ from muniment.vectors.contract import (
     Vectors,
     WeighTerms,
 )
+from vectors.asking import DIMENSIONS, JANUARY, JUNE, corpus, emptied, index_of, keyword_scores, point, visible
 from vectors.oracle import bm25, cosines, holds, idf, sees
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-DIMENSIONS = 8
-WORDS = ["lease", "storage", "renew", "node", "billing", "ledger", "quorum", "backup", "cluster", "zebra"]
-BASE: Payload = {"readers": ("usr_a",), "collection": "col_1", "document": "doc_1", "version": "ver_1"}
-JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
-JUNE = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
-
-
-def point(text: str = "a lease", **payload: object) -> Point:
-    return Point(id=uuid4(), text=text, payload=BASE | payload)
-
-
-def corpus(size: int, seed: int) -> tuple[list[Point], np.ndarray]:
-    chance = random.Random(seed)
-    points = [
-        point(
-            " ".join(chance.choices(WORDS, k=chance.randint(0, 20))),
-            readers=tuple(chance.sample(["usr_a", "usr_b", "grp_c"], k=chance.randint(1, 2))),
-            collection=chance.choice(["col_1", "col_2"]),
-            tags=tuple(chance.sample(["x", "y", "z"], k=chance.randint(0, 3))),
-        )
-        for _ in range(size)
-    ]
-    return points, np.random.default_rng(seed).normal(size=(size, DIMENSIONS)).astype(np.float32)
-
-
-EVERY_POINT = (NoneOf(field="nothing", values=("at all",)),)
-
-
-async def emptied(vectors: Vectors, name: str = "shared") -> str:
-    """One index serves many tests: making one takes a third of a second."""
-    await vectors.ensure(EnsureIndex(index=name, dimensions=DIMENSIONS))
-    await vectors.delete(DeletePoints(index=name, filter=EVERY_POINT))
-    return name
-
-
-async def index_of(
-    vectors: Vectors, points: Sequence[Point], rows: np.ndarray | None = None, name: str = "shared"
-) -> str:
-    await emptied(vectors, name)
-    rows = np.ones((len(points), DIMENSIONS), np.float32) if rows is None else rows
-    await vectors.upsert(Upsert(index=name, points=tuple(points), vectors=rows))
-    return name
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(vectors: Vectors) -> str:
     return await emptied(vectors)
-
-
-async def keyword_scores(
-    vectors: Vectors, index: str, text: str, readers: set[str], condition: Filter = ()
-) -> dict[UUID, float]:
-    found = await vectors.search(
-        SearchPoints(
-            index=index,
-            queries=(KeywordQuery(text=text, limit=1000),),
-            readers=frozenset(readers),
-            filter=condition,
-        )
-    )
-    return {hit.id: hit.score for hit in found.lists[0]}
-
-
-async def visible(vectors: Vectors, index: str, *condition: Condition) -> set[UUID]:
-    found = await vectors.search(
-        SearchPoints(
-            index=index,
-            queries=(DenseQuery(vector=np.ones((1, DIMENSIONS), np.float32), limit=1000),),
-            readers=frozenset({"usr_a"}),
-            filter=condition,
-        )
-    )
-    return {hit.id for hit in found.lists[0]}
 
 
 async def test_a_batch_of_both_kinds_equals_the_oracle_under_readers_and_filter(vectors: Vectors) -> None:
@@ -347,73 +273,3 @@ async def test_a_query_without_a_term_finds_nothing(vectors: Vectors) -> None:
     assert await keyword_scores(vectors, index, "  ", {"usr_a"}) == {}
     empty = await vectors.weigh(WeighTerms(index=index, text=" ", readers=frozenset({"usr_a"})))
     assert (empty.weights, empty.unknown) == ({}, ())
-
-
-@pytest.mark.parametrize(
-    ("rows", "row"),
-    [
-        ([[1.0] * DIMENSIONS, [float("nan")] * DIMENSIONS], 1),
-        ([[0.0] * DIMENSIONS, [1.0] * DIMENSIONS], 0),
-        ([[1.0] * DIMENSIONS, [float("inf"), *[1.0] * 7]], 1),
-        ([[1.0] * DIMENSIONS], 1),
-        ([[1.0] * 3] * 2, 0),
-    ],
-)
-async def test_bad_vectors_are_refused_and_nothing_is_kept(
-    vectors: Vectors, rows: list[list[float]], row: int
-) -> None:
-    index = await emptied(vectors)
-    with pytest.raises(BadVectors) as refused:
-        await vectors.upsert(Upsert(index=index, points=(point(), point()), vectors=np.array(rows, np.float32)))
-    assert refused.value.extra["row"] == row
-    assert (await vectors.count(CountPoints(index=index))).count == 0
-
-
-@pytest.mark.parametrize("vector", [[[1.0] * 3], [[0.0] * DIMENSIONS], [[1.0] * DIMENSIONS] * 2])
-async def test_bad_query_vectors_are_refused(vectors: Vectors, vector: list[list[float]]) -> None:
-    index = await index_of(vectors, [point()])
-    query = DenseQuery(vector=np.array(vector, np.float32), limit=1)
-    with pytest.raises(BadVectors):
-        await vectors.search(SearchPoints(index=index, queries=(query,), readers=frozenset({"usr_a"})))
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        {"document": "d", "collection": "c", "version": "v"},
-        {"collection": 5},
-        {"readers": "usr_a"},
-        {"readers": (1,)},
-        {"metadata.size": float("nan")},
-        {"metadata.size": 2**70},
-        {"": "nameless"},
-    ],
-)
-async def test_payloads_that_cannot_be_kept_are_refused(vectors: Vectors, payload: Payload) -> None:
-    index = await index_of(vectors, [point()])
-    bad = Point(id=uuid4(), text="", payload=payload if "version" in payload else BASE | payload)
-    with pytest.raises(Invalid):
-        await vectors.upsert(Upsert(index=index, points=(bad,), vectors=np.ones((1, DIMENSIONS), np.float32)))
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        Range(field="tags"),
-        Range(field="tags", gte=1, lt=JUNE),
-        AnyOf(field="tags", values=(2**70,)),
-        Exists(field="", exists=True),
-    ],
-)
-async def test_filters_that_make_no_sense_are_refused(vectors: Vectors, condition: Condition) -> None:
-    index = await index_of(vectors, [point()])
-    with pytest.raises(Invalid):
-        await vectors.count(CountPoints(index=index, filter=(condition,)))
-
-
-async def test_an_unknown_index_is_missing_and_one_of_other_dimensions_is_not_made(vectors: Vectors) -> None:
-    with pytest.raises(IndexMissing):
-        await vectors.count(CountPoints(index="nowhere"))
-    index = await index_of(vectors, [point()])
-    with pytest.raises(BadVectors):
-        await vectors.ensure(EnsureIndex(index=index, dimensions=DIMENSIONS + 1))
