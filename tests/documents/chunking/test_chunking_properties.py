@@ -7,6 +7,7 @@ from muniment.documents.chunking.recipe import embedded_text
 from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Chunked, Parsed
 from muniment.documents.parsing.plain import parse_plain
+from muniment.documents.parsing.text import normal
 
 LINES = [
     "# Heading of the load\n\n",
@@ -58,7 +59,7 @@ def assert_sound(parsed: Parsed, chunked: Chunked, tokenizer: Tokenizer, title: 
     most=st.sampled_from([128, 256]),
 )
 def test_spans_are_exact_and_the_limit_is_kept(tokenizer: Tokenizer, text: str, title: str, most: int) -> None:
-    for parsed in (parse_markdown(text), parse_plain(text)):
+    for parsed in (parse_markdown(normal(text)), parse_plain(normal(text))):
         chunked = chunk(parsed, title=title, tokenizer=tokenizer, max_tokens=most)
         assert_sound(parsed, chunked, tokenizer, title, most)
 

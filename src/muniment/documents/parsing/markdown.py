@@ -37,7 +37,7 @@ class _FrontMatter(yaml.SafeLoader):
 
 
 def parse_markdown(source: str) -> Parsed:
-    """The text, its sections and blocks, and what the front matter says."""
+    r"""The text, its sections and blocks, and what the front matter says; lines of `source` end with `\n`."""
     said, text = front_matter(source)
     fields, metadata = sort_fields(said)
     blocks, headings = _blocks(text)
