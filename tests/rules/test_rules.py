@@ -29,7 +29,7 @@ PLANTED = {
         [Source("alpha/x.py", "from fastapi import FastAPI\n")],
     ],
     rules.data: [
-        [Source("alpha/store.py", 'Table("t", m)\n'), Source("beta/store.py", 'Table("t", m)\n')],
+        [Source("alpha/build.py", 'async def f():\n    ground.database("beta", m)\n')],
         [Source("alpha/store.py", 'Table("t", m)\n'), Source("beta/store.py", 'Table("u", ForeignKey("t.id"))\n')],
     ],
     rules.imports_on_top: [[Source("alpha/service.py", "def f():\n    import json\n")]],

@@ -12,6 +12,7 @@ from muniment.cli.connection import DataOption, JsonOption, ServerOption, connec
 from muniment.cli.diagnosis import examine
 from muniment.cli.terminal import err, out, print_json, steps
 from muniment.identity.contract import Identity, SetPassword
+from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Invalid
 from muniment.kernel.settings import Configuration
@@ -91,7 +92,8 @@ def users_password(
 
 async def _set_password(configuration: Configuration, name: str, password: str) -> None:
     async with late("muniment.app").open_room(configuration, Identity) as identity:
-        await identity.set_password(SetPassword.model_validate({"username": name, "password": password}))
+        with calling_as(Caller.system("cli")):
+            await identity.set_password(SetPassword.model_validate({"username": name, "password": password}))
 
 
 def models_add(
