@@ -23,9 +23,9 @@ class VectorsSettings(RoomSettings):
         default=120, gt=0, description="How long the engine may take to open its indexes when it starts."
     )
     average_length: float = Field(
-        default=150,
+        default=80,
         gt=0,
-        description="Terms in an average passage, for BM25; must not change once passages are indexed.",
+        description="Terms in an average passage, stop words apart, for BM25; passages already indexed keep the old one.",
     )
 
 
