@@ -25,7 +25,7 @@ class VectorsSettings(RoomSettings):
     average_length: float = Field(
         default=80,
         gt=0,
-        description="Terms in an average passage, stop words apart, for BM25; passages already indexed keep the old one.",
+        description="Terms in an average passage, for BM25; passages already indexed keep the old value.",
     )
 
 
