@@ -53,15 +53,15 @@ collections = Table(
     Column("created_at", UtcTime, nullable=False),
     # A deleted collection stays, without a name to others, until its documents are purged.
     Column("deleted_at", UtcTime),
+    Index(
+        "collections_name",
+        "name",
+        unique=True,
+        sqlite_where=text("deleted_at IS NULL"),
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
 )
 _live = collections.c.deleted_at.is_(None)
-Index(
-    "collections_name",
-    collections.c.name,
-    unique=True,
-    sqlite_where=text("deleted_at IS NULL"),
-    postgresql_where=text("deleted_at IS NULL"),
-)
 standings = Table(
     "standings",
     metadata,
