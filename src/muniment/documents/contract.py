@@ -347,6 +347,10 @@ class RunNotOver(Problem, status=409):
     """Only a run that ended can be retried; only one that has not can be cancelled."""
 
 
+class RunCancelled(Problem, status=409):
+    """The run was called off before its end; it can be retried."""
+
+
 class NotText(Problem, status=422):
     """The bytes are not text in a known encoding."""
 

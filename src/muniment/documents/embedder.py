@@ -38,7 +38,7 @@ class Embedder:
     async def _kept(self, target: Target, points: Mapping[int, UUID]) -> dict[int, Matrix]:
         if not points:
             return {}
-        wanted = FetchVectors(index=target.index, ids=tuple(dict.fromkeys(points.values())))
+        wanted = FetchVectors(index=target.index_name, ids=tuple(dict.fromkeys(points.values())))
         fetched = await self._vectors.fetch(wanted)
         stored = dict(zip(fetched.ids, fetched.vectors, strict=True))
         return {place: stored[point] for place, point in points.items() if point in stored}
@@ -63,4 +63,4 @@ class Embedder:
             for piece, text in zip(pieces, texts, strict=True)
         )
         async with deadline(MOST_SECONDS):
-            await self._vectors.upsert(Upsert(index=target.index, points=points, vectors=vectors))
+            await self._vectors.upsert(Upsert(index=target.index_name, points=points, vectors=vectors))

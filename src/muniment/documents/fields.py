@@ -111,7 +111,7 @@ def _check(value: JsonValue, field: str, depth: int) -> None:
 
 def filterable(seen: Effective, *, whole: bool) -> Payload:
     """Fields and metadata as the index filters by them; with `whole` also empty ones, which clear what stood."""
-    payload: Payload = {name: () for name in FILTERED} if whole else {}
+    payload: Payload = dict.fromkeys(FILTERED, ()) if whole else {}
     for name in FILTERED & seen.fields.keys():
         value = seen.fields[name]
         if name == "target_date":

@@ -44,7 +44,7 @@ class Indexing:
             if row is None or row.indexed_acl == row.acl_version:
                 return True
             current = await registry.version(connection, row.current)
-            query = select(versions.c.index).where(versions.c.document == document_id).distinct()
+            query = select(versions.c.index_name).where(versions.c.document == document_id).distinct()
             indexes = [name for name in (await connection.scalars(query)).all() if name]
         seen = registry.seen(row, current)
         for index in indexes:

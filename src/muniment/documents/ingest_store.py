@@ -48,9 +48,7 @@ async def progress(connection: AsyncConnection, job_id: str, done: int, total: i
 async def put_text(connection: AsyncConnection, version_id: str, parsed: Parsed) -> None:
     """Keep what was parsed."""
     structure = parsed.model_dump(mode="json", exclude={"text"})
-    await connection.execute(
-        insert(texts), {"version": version_id, "text": parsed.text, "structure": structure}
-    )
+    await connection.execute(insert(texts), {"version": version_id, "text": parsed.text, "structure": structure})
 
 
 async def parsed_text(connection: AsyncConnection, version_id: str) -> Parsed | None:
@@ -96,6 +94,6 @@ async def embedded_before(connection: AsyncConnection, document_id: str, index: 
         select(chunks.c.version, chunks.c.number, chunks.c.hash)
         .join(documents, documents.c.current == chunks.c.version)
         .join(versions, versions.c.id == chunks.c.version)
-        .where(documents.c.id == document_id, versions.c.index == index)
+        .where(documents.c.id == document_id, versions.c.index_name == index)
     )
     return {row.hash: point_id(row.version, row.number) for row in await connection.execute(query)}

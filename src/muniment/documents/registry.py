@@ -149,7 +149,10 @@ async def page(connection: AsyncConnection, who: Caller, listing: Listing) -> Se
         beyond = column < value if down else column > value
         query = query.where(or_(beyond, and_(column == value, documents.c.id > last)))
     order = column.desc() if down else column
-    return (await connection.execute(query.order_by(order, documents.c.id).limit(listing.limit + 1))).all()
+    found: Sequence[Row[Any]] = (
+        await connection.execute(query.order_by(order, documents.c.id).limit(listing.limit + 1))
+    ).all()
+    return found
 
 
 async def count_readable(
@@ -164,7 +167,7 @@ async def count_readable(
 
 async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
     """Chunks of current versions, each with its parent and document: one statement, one snapshot."""
-    query = (
+    query: Select[Any] = (
         select(
             chunks.c.id.label("chunk_id"),
             chunks.c.span_start,
@@ -189,7 +192,8 @@ async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Seq
         .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
         .where(chunks.c.id.in_(chunk_ids))
     )  # fmt: skip
-    return (await connection.execute(query)).all()
+    found: Sequence[Row[Any]] = (await connection.execute(query)).all()
+    return found
 
 
 async def remove(connection: AsyncConnection, document_ids: Sequence[str]) -> None:
@@ -210,3 +214,15 @@ async def purged(connection: AsyncConnection, collection: str) -> bool:
     """Whether the collection's documents are being, or have been, removed."""
     query = select(store.purges.c.run).where(store.purges.c.collection == collection)
     return (await connection.execute(query)).first() is not None
+
+
+async def regrant(connection: AsyncConnection, row: Row[Any], facts: access.Holding) -> None:
+    """Change who may read a document: in force in SQL with the commit, and for the index to follow."""
+    values = {
+        "owner": facts.owner,
+        "access_level": facts.level,
+        "grants": list(facts.grants),
+        "acl_version": row.acl_version + 1,
+    }
+    await change(connection, row.id, values)
+    await write_readers(connection, row.id, facts)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import ingest_store, registry
 from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, OfDocumentJob, OfVersionJob, Parts
@@ -75,7 +76,7 @@ class Ingestion:
             return  # its documents are being purged
         draft = await self._draft(job, work, target)
         if draft is None or not await self._index(job, work, target, draft) or not await self._flip(work, target):
-            await self._gone(job, version, target.index)
+            await self._gone(job, version, target.index_name)
 
     async def _draft(self, job: Job, work: Work, target: Target) -> Draft | None:
         """The chunks, made or read; none when the version is gone."""
@@ -89,7 +90,7 @@ class Ingestion:
         if parsed is None:
             return None
         seen = registry.seen(work.document, version)
-        return Draft(version.id, version.title, seen, parsed.text, pieces, version.indexed_chunks)
+        return Draft(version.id, version.title, seen, parsed.text, pieces, version.index_nameed_chunks)
 
     async def _parsed(self, work: Work) -> Parsed | None:
         """The text, parsed or read; none when the version is gone."""
@@ -127,7 +128,7 @@ class Ingestion:
             "state": "chunked",
             "said": said.model_dump(mode="json"),
             "title": seen.title,
-            "index": target.index,
+            "index_name": target.index_name,
             "chunks": len(pieces),
             "indexed_chunks": 0,
             "acl_version": work.document.acl_version,
@@ -147,7 +148,7 @@ class Ingestion:
         known: dict[str, UUID] = {}
         if work.document.current is not None and draft.indexed < len(draft.pieces):
             async with self._database.read() as connection:
-                known = await ingest_store.embedded_before(connection, work.document.id, target.index)
+                known = await ingest_store.embedded_before(connection, work.document.id, target.index_name)
         for start in range(draft.indexed, len(draft.pieces), SLICE):
             pieces = draft.pieces[start : start + SLICE]
             end, last = start + len(pieces), start + SLICE >= len(draft.pieces)
@@ -178,7 +179,7 @@ class Ingestion:
                 return flipped
             await self._refresh(work, target)
 
-    async def _flipped(self, connection: registry.AsyncConnection, work: Work, target: Target) -> bool | None:
+    async def _flipped(self, connection: AsyncConnection, work: Work, target: Target) -> bool | None:
         """Whether it was done; None when the points are to be refreshed first."""
         at, version = now(), work.version.id
         document = await registry.document(connection, work.document.id, lock=True)
@@ -189,14 +190,13 @@ class Ingestion:
             return None
         before = await registry.version(connection, document.current)
         if before is not None and before.number > fresh.number:
-            values = {"state": "retired", "current_from": at, "current_to": at}
-            await ingest_store.step(connection, version, values)
-            await self._clean(connection, document.collection, target.index, version)
+            await ingest_store.step(connection, version, {"state": "retired"})
+            await self._clean(connection, document.collection, target.index_name, version)
             return True
         if before is not None:
             values = {"state": "retired", "current_to": at}
             await registry.change_version(connection, before.id, values)
-            await self._clean(connection, document.collection, before.index, before.id)
+            await self._clean(connection, document.collection, before.index_name, before.id)
         await ingest_store.step(connection, version, {"state": "current", "current_from": at})
         seen = registry.seen(document, fresh)
         columns = registry.columns_of(seen, created_at=made_at(document.id), modified_at=fresh.created_at)
@@ -216,7 +216,7 @@ class Ingestion:
         await self._parts.outbox.put(connection, event, what)
         return True
 
-    async def _clean(self, connection: registry.AsyncConnection, collection: str, index: str, version: str) -> None:
+    async def _clean(self, connection: AsyncConnection, collection: str, index: str, version: str) -> None:
         clean = Clean(index=index, versions=(version,), blobs=False)
         await self._parts.jobs.enqueue(connection, "clean", clean, subject=collection, max_attempts=ATTEMPTS)
 
@@ -228,7 +228,7 @@ class Ingestion:
             return
         seen = registry.seen(fresh.document, fresh.version)
         payload = document_payload(fresh.document, seen, fresh.version, whole=True)
-        await self._indexing.set_version(target.index, fresh.version.id, payload)
+        await self._indexing.set_version(target.index_name, fresh.version.id, payload)
         async with self._database.write() as connection:
             values = {"acl_version": fresh.document.acl_version}
             await ingest_store.step(connection, fresh.version.id, values)
@@ -238,9 +238,10 @@ class Ingestion:
         if index is not None:
             await self._indexing.remove(index, "version", [version])
         async with self._database.write() as connection:
-            if await registry.version(connection, version) is None:
-                await self._parts.blobs.delete(blob_key(version))
             await self._parts.jobs.cancel(connection, job.id)
+            there = await registry.version(connection, version) is not None
+        if not there:
+            await self._parts.blobs.delete(blob_key(version))
 
     async def _stopped(self, job: Job, version: str, problem: Problem) -> None:
         """Note the reason; a final one ends the version, and the older one stays current."""
@@ -251,8 +252,8 @@ class Ingestion:
             if work is None or work.version.state not in AT_WORK:
                 return
             await registry.change_version(connection, version, values)
-            if final and work.version.index is not None:
-                await self._clean(connection, work.document.collection, work.version.index, version)
+            if final and work.version.index_name is not None:
+                await self._clean(connection, work.document.collection, work.version.index_name, version)
         if final:
             _failed.labels(type(problem).__name__).inc()
 

@@ -80,7 +80,7 @@ versions = Table(
     # The title that stands before every chunk, where the points are, how many of them there should be and are,
     # and what of the document they know.
     Column("title", String),
-    Column("index", String),
+    Column("index_name", String),
     Column("chunks", Integer, nullable=False),
     Column("indexed_chunks", Integer, nullable=False),
     Column("acl_version", Integer, nullable=False),

@@ -15,7 +15,7 @@ from muniment.vectors.contract import EnsureIndex, Vectors
 class Target(NamedTuple):
     """An index that is there, and what fits into it."""
 
-    index: str
+    index_name: str
     model: str
     language: str | None
     tokenizer: Path

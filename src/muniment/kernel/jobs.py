@@ -118,10 +118,14 @@ class Jobs:
         *,
         subject: str = "",
         max_attempts: int = 5,
+        job_id: str | None = None,
     ) -> str:
-        """Ask for work, and get the job's id; it starts once the caller's transaction is committed."""
+        """Ask for work, and get the job's id; it starts once the caller's transaction is committed.
+
+        `job_id`: the id to give it, where one was promised already.
+        """
         job = Job(
-            id=new_id(self._prefix),
+            id=job_id or new_id(self._prefix),
             kind=kind,
             subject=subject,
             request=request.model_dump(mode="json"),

@@ -76,7 +76,7 @@ def _versions() -> None:
         sa.Column("current_from", UtcTime),
         sa.Column("current_to", UtcTime),
         sa.Column("title", sa.String),
-        sa.Column("index", sa.String),
+        sa.Column("index_name", sa.String),
         sa.Column("chunks", sa.Integer, nullable=False),
         sa.Column("indexed_chunks", sa.Integer, nullable=False),
         sa.Column("acl_version", sa.Integer, nullable=False),

@@ -1,0 +1,238 @@
+"""What is read of documents: lists, text, bytes, and the passages that a search has found."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.collections.contract import CollectionMissing, Lookup
+from muniment.documents import access, registry
+from muniment.documents.base import Base, Found
+from muniment.documents.contract import (
+    FIELD_NAMES,
+    ById,
+    ChunkText,
+    Content,
+    CountReadable,
+    Counts,
+    Document,
+    DocumentBrief,
+    DocumentsStatus,
+    DocumentText,
+    Hydrate,
+    ListDocuments,
+    OfVersion,
+    ParentText,
+    Passage,
+    Passages,
+    Span,
+    Version,
+    VersionMissing,
+)
+from muniment.documents.ingest_store import parsed_text
+from muniment.documents.saga import blob_key
+from muniment.documents.store import documents
+from muniment.identity.contract import Ids
+from muniment.kernel.caller import caller
+from muniment.kernel.model import Nothing, Page
+from muniment.kernel.pages import decode_cursor, encode_cursor
+from muniment.kernel.problems import Invalid
+
+History = Mapping[str, Sequence[Row[Any]]]
+"""Versions by document."""
+
+_BRIEF = ("id", "key", "title", "type", "source_url", "metadata")
+
+
+class Reading(Base):
+    """The use cases that change nothing. What the caller may not read is missing."""
+
+    async def list(self, request: ListDocuments) -> Page[Document]:
+        """Three reads for a page: documents, their versions, the names of people."""
+        caller().require("documents:read")
+        refs = (await self._parts.collections.lookup(Lookup(collections=(request.collection,)))).items
+        ref = next((r for r in refs if r.id not in caller().withheld), None)
+        rows: Sequence[Row[Any]] = ()
+        history: History = {}
+        visible = ref is not None and ref.visible
+        if ref is not None:
+            async with self._database.read() as connection:
+                rows = await registry.page(connection, caller(), _listing(ref.id, request))
+                history = await registry.versions_of(connection, (row.id for row in rows[: request.limit]))
+                visible = visible or bool(rows or await registry.count_readable(connection, caller(), [ref.id]))
+        if ref is None or not visible:
+            name = request.collection
+            raise CollectionMissing(f"no collection {name} that you may see", collection=name)
+        shown = rows[: request.limit]
+        found = [Found(row, ref, access.may_write(access.holding(row), caller(), ref)) for row in shown]
+        return Page(
+            items=await self._shown(found, history),
+            next_cursor=_cursor(request.sort, shown[-1]) if len(rows) > request.limit else None,
+        )
+
+    async def get(self, request: ById) -> Document:
+        """By id."""
+        caller().require("documents:read")
+        async with self._database.read() as connection:
+            row = await self._readable(connection, request.id)
+        return await self._document(await self._found(row))
+
+    async def _document(self, found: Found) -> Document:
+        """The document as the caller sees it."""
+        async with self._database.read() as connection:
+            history = await registry.versions_of(connection, [found.row.id])
+        return (await self._shown([found], history))[0]
+
+    async def _shown(self, found: Sequence[Found], history: History) -> tuple[Document, ...]:
+        subjects = {f.row.owner for f in found if f.row.owner}
+        subjects |= {grant for f in found if f.writable for grant in f.row.grants}
+        names: dict[str, str] = {}
+        if subjects:
+            names = (await self._parts.identity.subject_names(Ids(ids=tuple(sorted(subjects))))).names
+        return tuple(_document(f, history.get(f.row.id, []), names) for f in found)
+
+    async def text(self, request: OfVersion) -> DocumentText:
+        """As it was extracted."""
+        caller().require("documents:read")
+        async with self._database.read() as connection:
+            version = await self._version(connection, request)
+            parsed = await parsed_text(connection, version.id)
+        if parsed is None:
+            raise _no_version(request, "has no text yet")
+        return DocumentText(version=version.number, text=parsed.text, pages=parsed.pages, sections=parsed.sections)
+
+    async def content(self, request: OfVersion) -> Content:
+        """By reference: the bytes themselves are in the shared blob store."""
+        caller().require("documents:read")
+        async with self._database.read() as connection:
+            version = await self._version(connection, request)
+        return Content(
+            blob=blob_key(version.id),
+            name=version.name,
+            media_type=version.media_type,
+            size_bytes=version.size_bytes,
+        )
+
+    async def _version(self, connection: AsyncConnection, request: OfVersion) -> Row[Any]:
+        row = await self._readable(connection, request.id)
+        for version in (await registry.versions_of(connection, [row.id]))[row.id]:
+            if version.number == request.version or (request.version is None and version.id == row.current):
+                return version
+        raise _no_version(request, "is not there")
+
+    async def hydrate(self, request: Hydrate) -> Passages:
+        """One statement, whose rows are looked at once more by the caller's tokens."""
+        who = caller()
+        if not request.chunks or not who.tokens:
+            return Passages(passages={})
+        async with self._database.read() as connection:
+            rows = await registry.passages(connection, request.chunks)
+        read = [row for row in rows if access.may_read(access.holding(row), who)]
+        names = await self._named({row.collection for row in read})
+        found = {row.chunk_id: _passage(row, names[row.collection]) for row in read if row.collection in names}
+        return Passages(passages=found)
+
+    async def count_readable(self, request: CountReadable) -> Counts:
+        """For the edge, and for who sees a collection by its documents alone."""
+        who = caller()
+        if not who.tokens:
+            return Counts(counts={})
+        async with self._database.read() as connection:
+            return Counts(counts=await registry.count_readable(connection, who, request.collections))
+
+    async def status(self, request: Nothing) -> DocumentsStatus:  # noqa: ARG002 - nothing is what it asks
+        """Counted afresh."""
+        async with self._database.read() as connection:
+            total, chunks, states = await registry.counts(connection)
+            runs = await self._jobs.count(connection)
+        return DocumentsStatus(documents=total, chunks=chunks, versions=states, runs={**runs})
+
+
+def _listing(collection: str, request: ListDocuments) -> registry.Listing:
+    conditions: list[ColumnElement[bool]] = [
+        documents.c[column] == value
+        for column in ("status", "type", "key")
+        if (value := getattr(request, column)) is not None
+    ]
+    if request.state is not None:
+        conditions.append(registry.with_state(request.state))
+    if request.key_prefix:
+        conditions.append(registry.with_prefix(request.key_prefix))
+    return registry.Listing(collection, conditions, request.sort, _after(request), request.limit)
+
+
+def _after(request: ListDocuments) -> registry.Place | None:
+    """Where the page starts.
+
+    Raises Invalid for a cursor of a list in another order.
+    """
+    if request.cursor is None:
+        return None
+    sort, value, document = decode_cursor(request.cursor, str, str, str)
+    if sort == request.sort and sort.endswith("key"):
+        return registry.Place(value, document)
+    with suppress(ValueError):
+        if sort == request.sort:
+            return registry.Place(datetime.fromisoformat(value), document)
+    reason = "is of a list in another order; leave it out"
+    raise Invalid(f"cursor {reason}", errors=[{"field": "cursor", "reason": reason}])
+
+
+def _cursor(sort: str, row: Row[Any]) -> str:
+    value = getattr(row, sort.removeprefix("-"))
+    return encode_cursor(sort, value if isinstance(value, str) else value.isoformat(), row.id)
+
+
+def _document(found: Found, history: Sequence[Row[Any]], names: dict[str, str]) -> Document:
+    row = found.row
+    current = next((v for v in history if v.id == row.current), None)
+    fields = {name: value for name, value in row.fields.items() if name in FIELD_NAMES}
+    grants = sorted(names[grant] for grant in row.grants if grant in names)
+    return Document.model_validate(
+        {
+            **fields,
+            "title": row.title,
+            "created_at": row.created_at,
+            "modified_at": row.modified_at,
+            "id": row.id,
+            "collection": found.collection.name,
+            "key": row.key,
+            "access_level": row.access_level,
+            "owner": names.get(row.owner),
+            "grants": tuple(grants) if found.writable else None,
+            "content_hash": None if current is None else current.sha256,
+            "metadata": row.metadata,
+            "version": None if current is None else current.number,
+            "versions": tuple(_shown_version(version) for version in history),
+        }
+    )
+
+
+def _shown_version(row: Row[Any]) -> Version:
+    return Version.model_validate({name: getattr(row, name) for name in Version.model_fields})
+
+
+def _passage(row: Row[Any], collection: str) -> Passage:
+    start, end = row.span_start - row.parent_start, row.span_end - row.parent_start
+    return Passage(
+        document=DocumentBrief(
+            collection=collection, version=row.version_number, **{name: getattr(row, name) for name in _BRIEF}
+        ),
+        chunk=ChunkText(
+            id=row.chunk_id,
+            text=row.parent_text[start:end],
+            span=Span(start=row.span_start, end=row.span_end),
+            page=row.page,
+            section=tuple(row.section),
+            kind=row.kind,
+        ),
+        parent=ParentText(text=row.parent_text, span=Span(start=row.parent_start, end=row.parent_end)),
+    )
+
+
+def _no_version(request: OfVersion, what: str) -> VersionMissing:
+    name = "a current version" if request.version is None else f"version {request.version}"
+    return VersionMissing(f"{name} of {request.id} {what}", document=request.id, version=request.version)

@@ -1,0 +1,109 @@
+"""Indexing the current version of a document anew, in place: its title stands before every chunk."""
+
+from muniment.documents import ingest_store, registry
+from muniment.documents.base import OfDocumentJob, Parts
+from muniment.documents.embedder import Embedder
+from muniment.documents.indexing import document_payload
+from muniment.documents.ingest_store import Work
+from muniment.documents.parsing.model import Chunked, Parsed
+from muniment.documents.parsing.pool import Parsers
+from muniment.documents.pieces import Piece, pieces_of, point_id
+from muniment.documents.saga import SLICE
+from muniment.documents.target import Target, Targets
+from muniment.kernel.deadline import MOST_SECONDS, deadline
+from muniment.kernel.jobs import Job
+from muniment.vectors.contract import AnyOf, DeletePoints, Range
+
+
+class Reindexing:
+    """Handles the job `reindex`."""
+
+    def __init__(self, parts: Parts, parsers: Parsers, targets: Targets) -> None:
+        self._database, self._indexing = parts.database, parts.indexing
+        self._parsers, self._targets = parsers, targets
+        self._embedder = Embedder(parts.embedding, parts.indexing.vectors)
+
+    async def reindex(self, job: Job) -> None:
+        """Chunk, embed what changed, upsert; again when the title changed meanwhile."""
+        document = OfDocumentJob.model_validate(job.request).document
+        while not await self._reindexed(job, document):
+            pass
+
+    async def _reindexed(self, job: Job, document: str) -> bool:
+        """Whether nothing is left to be done."""
+        async with self._database.read() as connection:
+            row = await registry.document(connection, document)
+            if row is None or row.current is None:
+                return True
+            work = await ingest_store.work(connection, row.current)
+            parsed = await ingest_store.parsed_text(connection, row.current)
+            before = await ingest_store.pieces(connection, row.current)
+        target = await self._targets.of(row.collection)
+        if work is None or parsed is None or target is None:
+            return True
+        async with deadline(MOST_SECONDS):
+            chunked = await self._parsers.chunk(
+                parsed, title=row.title, tokenizer=target.tokenizer, max_tokens=target.max_tokens
+            )
+        pieces = pieces_of(chunked, title=row.title, text=parsed.text)
+        if not await self._indexed(work, target, parsed, pieces, before):
+            return True
+        done = await self._stored(job, work, pieces, chunked, parsed)
+        if done is None:
+            await self._indexing.remove(target.index_name, "version", [row.current])
+        elif done and len(pieces) < len(before):
+            await self._indexing.vectors.delete(
+                DeletePoints(
+                    index=target.index_name,
+                    filter=(
+                        AnyOf(field="version", values=(row.current,)),
+                        Range(field="chunk", gte=float(len(pieces))),
+                    ),
+                )
+            )
+        return done is not False
+
+    async def _indexed(
+        self, work: Work, target: Target, parsed: Parsed, pieces: tuple[Piece, ...], before: tuple[Piece, ...]
+    ) -> bool:
+        """Put the pieces into the index; false, and none there, when the version is no longer the current one."""
+        version = work.version.id
+        # Only what stays in its place: another point may have been written over before it is read.
+        known = {
+            new.hash: point_id(version, new.number)
+            for new, old in zip(pieces, before, strict=False)
+            if new.hash == old.hash
+        }
+        for start in range(0, len(pieces), SLICE):
+            some = pieces[start : start + SLICE]
+            texts, vectors = await self._embedder.vectors(target, work.document.title, parsed.text, some, known)
+            async with self._indexing.lock(work.document.id):
+                async with self._database.read() as connection:
+                    fresh = await ingest_store.work(connection, version)
+                if fresh is None or fresh.document.current != version:
+                    await self._indexing.remove(target.index_name, "version", [version])
+                    return False
+                payload = document_payload(
+                    fresh.document, registry.seen(fresh.document, fresh.version), fresh.version
+                )
+                await self._embedder.upsert(target, version, some, texts, vectors, payload)
+        return True
+
+    async def _stored(
+        self, job: Job, work: Work, pieces: tuple[Piece, ...], chunked: Chunked, parsed: Parsed
+    ) -> bool | None:
+        """Whether the chunks are kept; false when the title has changed again, None when the version retired."""
+        version = work.version.id
+        async with self._database.write() as connection:
+            fresh = await registry.document(connection, work.document.id, lock=True)
+            if fresh is None or fresh.current != version:
+                return None
+            if fresh.title != work.document.title:
+                return False
+            await ingest_store.drop_chunks(connection, version)
+            await ingest_store.put_chunks(connection, version, pieces, chunked, parsed.text)
+            count = len(pieces)
+            values = {"title": fresh.title, "chunks": count, "indexed_chunks": count}
+            await registry.change_version(connection, version, values)
+            await ingest_store.progress(connection, job.id, count, count)
+        return True

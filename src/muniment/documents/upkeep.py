@@ -1,0 +1,97 @@
+"""What is done behind the scenes: the index catches up, and what nobody reads any more goes."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+
+from muniment.collections.contract import Collections, Purged
+from muniment.documents.base import Clean, OfDocumentJob, Parts, PurgeJob
+from muniment.documents.ingest_store import AT_WORK
+from muniment.documents.saga import blob_key
+from muniment.documents.store import documents, jobs, uploads, versions
+from muniment.kernel.jobs import Job
+from muniment.kernel.logs import get_logger
+from muniment.kernel.model import now
+
+_log = get_logger(__name__)
+_AT_ONCE = 200
+
+
+class Upkeep:
+    """Handles the jobs `access`, `clean` and `purge`, and sweeps."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._database, self._indexing = parts, parts.database, parts.indexing
+        self._collections: Collections = parts.collections
+
+    async def access(self, job: Job) -> None:
+        """Bring the index to what the tables say of a document, if the request that changed it could not."""
+        await self._indexing.push(OfDocumentJob.model_validate(job.request).document)
+
+    async def clean(self, job: Job) -> None:
+        """Remove points, and blobs where nothing reads them any more."""
+        await clean(self._parts, Clean.model_validate(job.request))
+
+    async def purge(self, job: Job) -> None:
+        """Remove all documents of a deleted collection, then say so."""
+        collection = PurgeJob.model_validate(job.request).collection
+        of_collection = documents.c.collection == collection
+        query = select(versions.c.index_name).distinct().join(documents).where(of_collection)
+        async with self._database.read() as connection:
+            indexes = [name for name in (await connection.scalars(query)).all() if name]
+        done = 0
+        while True:
+            async with self._database.read() as connection:
+                some = (
+                    await connection.scalars(select(documents.c.id).where(of_collection).limit(_AT_ONCE))
+                ).all()
+                gone = versions.c.document.in_(some)
+                blobs = (await connection.scalars(select(versions.c.id).where(gone))).all()
+            if not some:
+                break
+            for index in indexes:
+                await self._indexing.remove(index, "document", some)
+            for version in blobs:
+                await self._parts.blobs.delete(blob_key(version))
+            async with self._database.write() as connection:
+                await connection.execute(delete(documents).where(documents.c.id.in_(some)))
+            done += len(some)
+            await self._parts.jobs.progress(job.id, done, done)
+        await self._collections.purged(Purged(collection=collection))
+
+    async def sweep(self) -> None:
+        """Every so often, for ever."""
+        settings = self._parts.settings
+        old = timedelta(hours=settings.staging_hours)
+        while True:
+            await self._give_up_lost()
+            async with self._database.write() as connection:
+                await connection.execute(delete(uploads).where(uploads.c.created_at < now() - old))
+            swept = await self._parts.blobs.sweep(old.total_seconds())
+            if swept:
+                _log.info("swept", staged=swept)
+            await asyncio.sleep(settings.sweep_seconds)
+
+    async def _give_up_lost(self) -> None:
+        """A version whose job ended without a word of it (its workers died) is failed, not at work for ever."""
+        lost = (
+            select(versions.c.id, jobs.c.problem)
+            .join(jobs, jobs.c.id == versions.c.run)
+            .where(versions.c.state.in_(AT_WORK), jobs.c.state == "failed")
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(lost)).all()
+        for version, problem in found:
+            async with self._database.write() as connection:
+                change = update(versions).where(versions.c.id == version, versions.c.state.in_(AT_WORK))
+                await connection.execute(change.values(state="failed", problem=problem))
+
+
+async def clean(parts: Parts, what: Clean) -> None:
+    """Remove the points and blobs of versions; twice is as once."""
+    if what.index is not None:
+        await parts.indexing.remove(what.index, "version", what.versions)
+    if what.blobs:
+        for version in what.versions:
+            await parts.blobs.delete(blob_key(version))
