@@ -11,6 +11,11 @@ from muniment.kernel.caller import caller_or_none
 
 LogFormat = Literal["auto", "json", "console"]
 
+# Local variables stay out: they may hold what people wrote, or a secret.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module. Events are short fixed words; what varies goes into fields; secrets go nowhere."""
@@ -38,7 +43,7 @@ def configure_logs(level: str, form: LogFormat) -> None:
     )
     ends: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
-        ends += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        ends += [_TRACEBACKS, structlog.processors.JSONRenderer()]
     else:
         ends += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     handler = logging.StreamHandler()

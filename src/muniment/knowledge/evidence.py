@@ -1,10 +1,9 @@
 """Whether what was found can answer a question at all: decided on calibrated evidence, never on fused ranks.
 
-Two signals: the best cosine of the question to a passage, and the largest share of the question's IDF mass that a
-window of neighbouring sentences holds. A logistic model joins them. Its constants are fitted on `xquad_abstain` (the
-answer's paragraph taken away, its neighbours left) by `bench/abstention.py`, which prints how they do there on articles
-they were not fitted to. They belong to the bundled embedding model; terms without a vector have a threshold of their
-own.
+Two signals: the best cosine of the question to a passage, and the largest share of the question's IDF mass that
+a window of neighbouring sentences holds. A logistic model joins them. Its constants are fitted on `xquad_abstain`
+(the answer's paragraph taken away, its neighbours left) by `bench/abstention.py`, which prints how they do there.
+They belong to the bundled embedding model; a search without vectors has a threshold of its own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
