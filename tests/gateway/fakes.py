@@ -17,8 +17,8 @@ from muniment.collections.contract import (
     CollectionRefs,
     Collections,
     Entitlement,
-    IndexRef,
     Indexes,
+    IndexRef,
 )
 from muniment.documents.contract import Counts, Documents, DocumentsStatus, Uploaded, UploadedDocument
 from muniment.gateway.build import probes
@@ -178,6 +178,7 @@ class House:
         contracts = (Identity, Collections, Documents, Models, Vectors, Retrieval, Knowledge, Generation)
         rooms = Rooms(*(room(contract, self.asked, told) for contract in contracts))
         inner = edge(settings, blobs, rooms, probes(rooms, {}))
+        self.bare: ASGIApp = Edge(inner)
         self.application: ASGIApp = Edge(Starlette(routes=[Mount("/", app=inner)], exception_handlers=HANDLERS))
 
     @asynccontextmanager

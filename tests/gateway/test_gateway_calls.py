@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-from gateway.fakes import ADMIN, AT, MONITOR, READER, WRITER
 
+from gateway.fakes import ADMIN, AT, MONITOR, READER, WRITER
 from muniment.collections.contract import CollectionMissing, Entitlement
 from muniment.documents.contract import DocumentMissing
 from muniment.identity.contract import Group, Tokens, User

@@ -1,7 +1,7 @@
 """Uploads: files are staged as they arrive, and belong to the documents room or to nobody when it is over."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,9 +15,10 @@ from muniment.gateway.contract import NothingTaken
 from muniment.gateway.endpoint import json_answer
 from muniment.gateway.file_names import received
 from muniment.gateway.multipart import PartBegins, PartEnds, PartEvent, part_events
-from muniment.gateway.reading import body_pieces, fitting, in_address, parsed_json
+from muniment.gateway.reading import IDEMPOTENCY_KEY, body_pieces, fitting, in_address, parsed_json
 from muniment.gateway.settings import GatewaySettings
-from muniment.kernel.blobs import Blobs, Staged
+from muniment.gateway.staging import Staging
+from muniment.kernel.blobs import Blobs
 from muniment.kernel.problems import Forbidden, Invalid, TooLarge
 
 _UPLOADED: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
@@ -45,19 +46,17 @@ class Uploads:
             and int(declared[:20]) > limit + self._settings.body_limit_bytes
         ):
             raise _upload_too_large(limit)
-        form = _Form(self._settings, self._blobs)
-        async with form, aclosing(body_pieces(http)) as pieces:
-            events = part_events(http.headers.get("content-type", ""), pieces)
-            async with aclosing(events):
+        async with Staging(self._blobs, self._settings.file_limit_bytes) as staging:
+            form = _Form(self._settings, staging)
+            async with (
+                aclosing(body_pieces(http)) as pieces,
+                aclosing(part_events(http.headers.get("content-type", ""), pieces)) as events,
+            ):
                 await form.fill(events)
-            request = fitting(
-                Upload,
-                {
-                    "collection": collection,
-                    "documents": form.documents(),
-                    "idempotency_key": http.headers.get("idempotency-key"),
-                },
-            )
+            given: dict[str, Any] = {"collection": collection, "documents": await form.documents()}
+            if (key := http.headers.get("idempotency-key")) is not None:
+                given[IDEMPOTENCY_KEY] = key
+            request = fitting(Upload, given)
             return json_answer(_UPLOADED.dump_json(taken(await self._documents.upload(request))), ACCEPTED)
 
     async def batch(self, request: BatchUpload) -> Uploaded:
@@ -99,20 +98,13 @@ def taken(uploaded: Uploaded) -> Uploaded:
 
 
 class _Form:
-    """What a form holds so far. On leaving, staged files that no room adopted are forgotten."""
+    """What a form holds so far."""
 
-    def __init__(self, settings: GatewaySettings, blobs: Blobs) -> None:
-        self._settings, self._blobs = settings, blobs
-        self._files: list[tuple[PartBegins, Staged]] = []
+    def __init__(self, settings: GatewaySettings, staging: Staging) -> None:
+        self._settings, self._staging = settings, staging
+        self._files: list[PartBegins] = []
         self._options: bytes | None = None
         self._bytes = 0
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> None:
-        await self._stack.__aenter__()
-
-    async def __aexit__(self, *failure: object) -> None:
-        await self._stack.aclose()
 
     async def fill(self, events: AsyncIterator[PartEvent]) -> None:
         async for event in events:
@@ -123,27 +115,17 @@ class _Form:
             elif event.name == "options" and self._options is None:
                 self._options = await self._take_options(events)
             else:
-                reason = "is given twice" if event.name == "options" else "is no part of an upload"
-                raise Invalid(f"{event.name}: {reason}", errors=[{"field": event.name, "reason": reason}])
+                raise _unfit(
+                    event.name, "is given twice" if event.name == "options" else "is no part of an upload"
+                )
 
     async def _take_file(self, part: PartBegins, events: AsyncIterator[PartEvent]) -> None:
         most = self._settings.upload_limit_files
         if len(self._files) >= most:
             raise TooLarge(f"file: over the limit of {most} files in one upload", field="file", limit_files=most)
         part = part._replace(file_name=received(part.file_name))
-        limit = self._settings.file_limit_bytes
-        try:
-            staged = await self._blobs.stage(self._counted(events), limit_bytes=limit)
-        except TooLarge as over:
-            if "field" in over.extra:
-                raise
-            raise TooLarge(
-                f"file: {part.file_name or 'a file'} is over the limit of {limit} bytes",
-                field="file",
-                limit_bytes=limit,
-            ) from over
-        self._stack.push_async_callback(self._blobs.delete, staged.key)
-        self._files.append((part, staged))
+        self._files.append(part)
+        await self._staging.take(part.file_name or "a file", self._counted(events))
 
     async def _counted(self, events: AsyncIterator[PartEvent]) -> AsyncIterator[bytes]:
         async for piece in _bytes_of_part(events):
@@ -161,21 +143,18 @@ class _Form:
                 raise TooLarge(f"options: over the limit of {limit} bytes", field="options", limit_bytes=limit)
         return bytes(whole)
 
-    def documents(self) -> tuple[NewDocument, ...]:
+    async def documents(self) -> tuple[NewDocument, ...]:
         """One for each file, in order.
 
         Raises Invalid when there is no file, or the options do not fit.
         """
         if not self._files:
-            reason = "there is none; send at least one part named `file`"
-            raise Invalid(f"file: {reason}", errors=[{"field": "file", "reason": reason}])
+            raise _unfit("file", "there is none; send at least one part named `file`")
         options = _options(self._options, len(self._files))
+        parts = zip(self._files, await self._staging.settled(), options, strict=True)
         return tuple(
-            fitting(
-                NewDocument,
-                {"content": staged, "name": part.file_name, "media_type": part.media_type, "options": chosen},
-            )
-            for (part, staged), chosen in zip(self._files, options, strict=True)
+            NewDocument(content=staged, name=part.file_name, media_type=part.media_type, options=chosen)
+            for part, staged, chosen in parts
         )
 
 
@@ -184,11 +163,11 @@ def _options(raw: bytes | None, files: int) -> Sequence[Options]:
     given = {} if raw is None else parsed_json(raw, "options")
     each = given if isinstance(given, list) else [given] * files
     if len(each) != files:
-        reason = f"{len(each)} options for {files} files; give one for each, in order, or one object for all"
-        raise Invalid(f"options: {reason}", errors=[{"field": "options", "reason": reason}])
+        raise _unfit(
+            "options", f"{len(each)} options for {files} files; give one for each, in order, or one object for all"
+        )
     if not all(isinstance(one, dict) for one in each):
-        reason = "is neither a JSON object nor a list of objects"
-        raise Invalid(f"options: {reason}", errors=[{"field": "options", "reason": reason}])
+        raise _unfit("options", "is neither a JSON object nor a list of objects")
     if not isinstance(given, list):
         return [_option(given, "options")] * files
     return [_option(one, f"options.{index}") for index, one in enumerate(each)]
@@ -208,6 +187,10 @@ async def _bytes_of_part(events: AsyncIterator[PartEvent]) -> AsyncIterator[byte
             return
         if isinstance(event, bytes):
             yield event
+
+
+def _unfit(field: str, reason: str) -> Invalid:
+    return Invalid(f"{field}: {reason}", errors=[{"field": field, "reason": reason}])
 
 
 def _upload_too_large(limit: int) -> TooLarge:
