@@ -191,7 +191,7 @@ def _batch(
         problem=problem,
         created_at=row.created_at,
         started_at=started,
-        ended_at=max(ends) if ends and done == total else None,
+        ended_at=max(ends) if ends and row.state not in run_store.OPEN else None,
         collection=collection,
         document=None,
     )

@@ -90,7 +90,7 @@ class Ingestion:
         if parsed is None:
             return None
         seen = registry.seen(work.document, version)
-        return Draft(version.id, version.title, seen, parsed.text, pieces, version.index_nameed_chunks)
+        return Draft(version.id, version.title, seen, parsed.text, pieces, version.indexed_chunks)
 
     async def _parsed(self, work: Work) -> Parsed | None:
         """The text, parsed or read; none when the version is gone."""
