@@ -8,7 +8,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -176,3 +176,9 @@ class _Stemmer:
 @cache
 def _stemmer(language: str) -> _Stemmer:
     return _Stemmer(language)
+
+
+def language_of(text: str, known: Iterable[str]) -> str | None:
+    """The language in which `known` are the terms of `text`, where somebody else took it apart."""
+    wanted = set(known)
+    return next((code for code in ("en", *_STEMMERS) if set(terms(text, code)) == wanted), None)

@@ -1,0 +1,104 @@
+"""Which sentences of a source may be quoted by themselves: no headings, no boilerplate, no dangling beginnings."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from muniment.generation.contract import Source
+from muniment.kernel.text.sentences import sentences
+from muniment.kernel.text.terms import terms
+
+LONGEST, SHORTEST = 600, 12
+_MARKER = re.compile(r"(?:[-*+\u2022\u2023\u25e6\u25aa\u25cf]|\(?(?:\d{1,3}|[A-Za-z])[.)]|>)\s+(?:\[[ xX]\]\s+)?")
+_FENCE = re.compile(r"```|~~~")
+_RULE = re.compile(r"[\s|:\-=_*+]+")
+_TITLE_LINE = re.compile(r"#{1,6}\s|<!--|\*\*[^*]+\*\*:?$|__[^_]+__:?$")
+_ENDED = re.compile(r"[.!:;\u2026\u3002\uff01\uff61\u0964][\"'\u201d\u2019\u00bb)\]*_`\u300d\u300f]*(?:\[\d+\])*$")
+_BOILERPLATE = re.compile(
+    r"\u00a9|\(c\)\s*\d{4}|copyright\b.*\d{4}|all rights reserved|\btable of contents\b|^contents$"
+    r"|skip to (?:main )?content"
+    r"|\bcookies?\b.*\b(?:accept|policy|consent)|privacy policy|terms of (?:use|service)$|page \d+ of \d+"
+    r"|click here|subscribe to|sign up for our|^last (?:updated|modified)\b|^(?:previous|next|back to top)\b[^.]*$"
+    r"|\.{4,}\s*\d+|(?:\s\.){4,}|(?:[^|\n]{1,30}\s[|\u00b7\u2022>»]\s){3,}",
+    re.IGNORECASE,
+)
+_DANGLING = re.compile(
+    r"(?:this|that|these|those|it|its|they|them|their|he|she|his|her|him|such|both|another|however|therefore|thus|hence"
+    r"|also|moreover|furthermore|additionally|and|but|or|so|yet|nor|then|otherwise|instead|consequently"
+    r"|accordingly|finally|meanwhile|nevertheless|nonetheless|similarly|likewise|still|afterwards|besides|rather|conversely"
+    r"|as a result|as such|for (?:example|instance|this)"
+    r"|in (?:addition|contrast|turn|particular|this|that|these|such)"
+    r"|on the (?:other|contrary)|the (?:latter|former|same)|at (?:this|that)|because of (?:this|that)|after (?:this|that)"
+    r"|dies|diese|dieser|dieses|es|er|sie|jedoch|daher|deshalb|au\u00dferdem|aber|und|sondern|dabei|dazu"
+    r"|esto|este|esta|estos|estas|adem\u00e1s|sin embargo|pero|cela|ceci|cependant|mais|et|de plus|donc)\b",
+    re.IGNORECASE,
+)
+
+
+class Candidate(NamedTuple):
+    """A span of a source that may be quoted, its terms, and those of what it stands under."""
+
+    source: int
+    start: int
+    end: int
+    text: str
+    terms: frozenset[str]
+    under: frozenset[str]
+
+
+def candidates(sources: Sequence[Source], language: str | None) -> list[Candidate]:
+    """What may be quoted, in the order of the sources."""
+    found = []
+    for number, source in enumerate(sources):
+        under = frozenset(terms(" ".join((source.title, *source.section)), language))
+        for start, end in quotable(source):
+            text = " ".join(source.text[start:end].split())
+            found.append(Candidate(number, start, end, text, frozenset(terms(text, language)), under))
+    return found
+
+
+def quotable(source: Source) -> Iterator[tuple[int, int]]:
+    """Spans that can be read alone; one that refers back is joined with the sentence before it."""
+    text, before = source.text, None
+    names = {_plain(name) for name in (source.title, *source.section)}
+    for start, end in _prose(text):
+        piece = text[start:end]
+        if not _is_sentence(piece, names):
+            before = None
+            continue
+        if not (_DANGLING.match(piece) or piece[0].islower()):
+            begun = start
+        elif before is not None and not re.search(r"\n\s*\n", text[before[1] : start]):
+            begun = before[0]
+        else:
+            before = None
+            continue
+        before = (begun, end)
+        if end - begun <= LONGEST and not piece.endswith("?") and len(piece) >= SHORTEST:
+            yield begun, end
+
+
+def _prose(text: str) -> Iterator[tuple[int, int]]:
+    """Sentences outside code, each without its list marker."""
+    in_code = False
+    for start, end in sentences(text):
+        if _FENCE.match(text, start):
+            in_code = not in_code
+        elif not in_code:
+            marker = _MARKER.match(text, start, end)
+            yield (marker.end() if marker else start), end
+
+
+def _is_sentence(piece: str, names: set[str]) -> bool:
+    """Whether it says something, and is not part of the page's furniture."""
+    letters = sum(character.isalpha() for character in piece)
+    if letters * 2 < len(piece) or _RULE.fullmatch(piece) or _TITLE_LINE.match(piece):
+        return False
+    if _BOILERPLATE.search(piece) or _plain(piece) in names:
+        return False
+    # A short line without a stop is a heading that lost its mark.
+    return bool(_ENDED.search(piece)) or piece.endswith("?") or piece.startswith("|") or len(piece.split()) >= 8  # noqa: PLR2004
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -1,0 +1,183 @@
+"""Sentences from passages: quotes without a model, or a language model's own words, and the check of either."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Literal, Protocol
+
+from prometheus_client import Counter
+
+from muniment.embedding.contract import Embedding, EmbedQueries
+from muniment.generation import support
+from muniment.generation.contract import (
+    Check,
+    Checked,
+    Finished,
+    Generation,
+    LlmDown,
+    ModelUnknown,
+    Sentence,
+    Write,
+    WriterInfo,
+    Writers,
+    Written,
+)
+from muniment.generation.extractive import choose, said, shortlist
+from muniment.generation.prompt import Cutter, Message, is_refusal, messages
+from muniment.generation.sentences import candidates
+from muniment.kernel.contract import Stream
+from muniment.kernel.logs import get_logger
+from muniment.kernel.model import Matrix, Nothing
+from muniment.kernel.problems import NotAvailable, Problem
+from muniment.kernel.text.terms import language_of, terms
+from muniment.models.contract import ModelUnavailable
+
+EXTRACTIVE = "extractive"
+_log = get_logger(__name__)
+_failures = Counter("muniment_generation_llm_failures", "Answers that a language model did not give.", ["model"])
+
+
+class LanguageModel(Protocol):
+    """What writes text for messages, piece by piece. Raises LlmDown or another Problem."""
+
+    name: str
+
+    def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+        """The text as it comes; closing it stops the model."""
+        ...
+
+
+class Configured:
+    """A language model that may be named, and how long it is left alone after it failed."""
+
+    def __init__(self, model: LanguageModel, kind: Literal["openai", "local"], rest_seconds: float) -> None:
+        self.model, self.kind = model, kind
+        self._rest_seconds, self._down_until = rest_seconds, 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether it did not fail a moment ago."""
+        return time.monotonic() >= self._down_until
+
+    def failed(self) -> None:
+        """Leave it alone for a while."""
+        self._down_until = time.monotonic() + self._rest_seconds
+
+
+class PassageWriter(Generation):
+    """Quotes always; through a language model where one is configured, quotes in its stead when it fails."""
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        models: Sequence[Configured],
+        *,
+        most_prompt_characters: int,
+        auto: str | None = None,
+    ) -> None:
+        self._embedding, self._most_prompt_characters = embedding, most_prompt_characters
+        self._models: Mapping[str, Configured] = {configured.model.name: configured for configured in models}
+        self._auto = auto or EXTRACTIVE
+
+    async def writers(self, request: Nothing) -> Writers:  # noqa: ARG002 - asks for nothing
+        """Quotes, and the configured models."""
+        quotes = WriterInfo(name=EXTRACTIVE, kind="extractive", ready=True)
+        others = (WriterInfo(name=n, kind=c.kind, ready=c.ready) for n, c in self._models.items())
+        return Writers(items=(quotes, *others), default=self._auto)
+
+    def write(self, request: Write) -> Stream[Written]:
+        """As the contract says; a model that was named is tried even when it failed a moment ago."""
+        name = self._auto if request.model == "auto" else request.model
+        return self._quotes(request, ()) if name == EXTRACTIVE else self._modelled(name, request)
+
+    async def check(self, request: Check) -> Checked:
+        """As the contract says: first by the words themselves, then in the cited sources, then in all."""
+        if (quote := support.quoted(request.sentence, request.sources, request.cites)) is not None:
+            return Checked(verdict="quoted", quotes=(quote,))
+        everywhere = range(len(request.sources))
+        cited = tuple(number for number in dict.fromkeys(request.cites) if number in everywhere)
+        checked = await self._judged(request, cited) if cited else Checked(verdict="unsupported", quotes=())
+        if checked.verdict == "unsupported" and len(cited) < len(request.sources):
+            checked = await self._judged(request, tuple(everywhere))
+        return checked
+
+    async def _judged(self, request: Check, only: Sequence[int]) -> Checked:
+        found = support.shortlist(request.sentence, support.pieces(request.sources, only))
+        near = await self._embedded([request.sentence, *(piece.text for piece in found)])
+        sources = [request.sources[number] for number in only]
+        titles = " ".join(part for source in sources for part in (source.title, *source.section))
+        everything = " ".join(source.text for source in sources)
+        return support.judge(request.sentence, found, near, titles, everything)
+
+    async def _quotes(self, request: Write, degraded: tuple[str, ...]) -> AsyncGenerator[Written, None]:
+        language = language_of(request.question, request.weights) if request.weights else None
+        weights = request.weights or dict.fromkeys(terms(request.question), 1.0)
+        found = shortlist(candidates(request.sources, language), weights)
+        vectors = await self._embedded([request.question, *(c.text for c in found)]) if found else None
+        asked, dense = (None, None) if vectors is None else (vectors[:1], vectors[1:])
+        for chosen in choose(request.question, found, weights, asked, dense) if found else ():
+            yield said(chosen)
+        missing = ("dense",) if found and vectors is None else ()
+        yield Finished(model=EXTRACTIVE, degraded=(*degraded, *missing))
+
+    async def _modelled(self, name: str, request: Write) -> AsyncGenerator[Written, None]:
+        configured = self._models.get(name)
+        if configured is None:
+            known = [EXTRACTIVE, *self._models]
+            raise ModelUnknown(f"no model {name!r} is configured; known: {', '.join(known)}", models=known)
+        begun = False
+        try:
+            if not configured.ready and request.model == "auto":
+                raise LlmDown("it failed a moment ago", model=name)
+            async with aclosing(self._told(configured, request)) as told:
+                async for sentence in told:
+                    begun = True
+                    yield sentence
+        except Problem as problem:
+            if not (problem.retryable or isinstance(problem, NotAvailable | ModelUnavailable)):
+                raise
+            self._give_up(configured, problem)
+            if begun:
+                yield Finished(model=name, degraded=("llm",))
+                return
+        else:
+            yield Finished(model=name)
+            return
+        async with aclosing(self._quotes(request, ("llm",))) as quotes:
+            async for event in quotes:
+                yield event
+
+    async def _told(self, configured: Configured, request: Write) -> AsyncGenerator[Sentence, None]:
+        asked = messages(request.question, request.sources, self._most_prompt_characters)
+        cutter = Cutter(len(request.sources))
+        stream = configured.model.stream(asked)
+        try:
+            async for piece in stream:
+                for sentence in cutter.feed(piece):
+                    if is_refusal(sentence.text):
+                        return
+                    yield sentence
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+        for sentence in cutter.rest():
+            if not is_refusal(sentence.text):
+                yield sentence
+
+    def _give_up(self, configured: Configured, problem: Problem) -> None:
+        if configured.ready:
+            configured.failed()
+        _failures.labels(configured.model.name).inc()
+        _log.warning("language model failed", model=configured.model.name, detail=problem.detail)
+
+    async def _embedded(self, texts: Sequence[str]) -> Matrix | None:
+        """Vectors, or None when embedding is out of reach: words alone decide then."""
+        try:
+            # As queries: somebody waits for them, and passages of an ingest must not go before.
+            embedded = await self._embedding.embed_queries(EmbedQueries(texts=tuple(texts)))
+        except Problem as problem:
+            if not (problem.retryable or isinstance(problem, ModelUnavailable)):
+                raise
+            _log.warning("deciding by words only", detail=problem.detail)
+            return None
+        return embedded.vectors

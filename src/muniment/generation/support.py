@@ -1,0 +1,167 @@
+"""Do sources bear a sentence out? Its content is looked for in the one to three best of their sentences."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from muniment.generation.contract import Checked, Quote, Source, Verdict
+from muniment.kernel.model import Matrix
+from muniment.kernel.text.sentences import sentences
+from muniment.kernel.text.terms import terms
+
+SHORTLIST = 10
+_MOST_BEARING = 3
+_NEW = 0.04
+_CLOSENESS = 0.3
+
+# Fitted on the dev part of WiCE (`bench/support.py` prints what they reach): a logistic regression's weights.
+_COVERED, _NEAR, _NAMES_MISSING, _NUMBERS_MISSING, _BIAS = 5.4, 3.4, -0.9, -0.5, -5.9
+_PARTLY, _SUPPORTED = -1.5, 1.4
+# `supported` says more than a high score: nearly nothing missing, near in meaning, and one sentence that has half.
+_MOST_MISSING, _LEAST_NEAR, _LEAST_IN_ONE = 1, 0.65, 0.5
+_LOUD = 0.6
+
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z]\w+")
+_NOT = re.compile(
+    r"\b(?:not|no|never|none|without|neither|nor|cannot|kein\w*|nicht|nie|sans|jamais|nunca)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+_NUMERALS = {
+    word: str(value)
+    for value, word in enumerate(
+        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    )
+}
+_OPPOSITES = (
+    ("before", "after"), ("more", "less"), ("increase", "decrease"), ("increased", "decreased"),
+    ("maximum", "minimum"), ("above", "below"), ("first", "last"), ("optional", "required"),
+    ("allowed", "forbidden"), ("enabled", "disabled"), ("always", "never"), ("higher", "lower"),
+    ("internal", "external"), ("accepted", "rejected"), ("win", "lose"), ("won", "lost"), ("open", "closed"),
+    ("public", "confidential"), ("least", "most"), ("start", "end"),
+)  # fmt: skip
+
+
+class Piece(NamedTuple):
+    """A sentence of a source, and its terms."""
+
+    source: int
+    start: int
+    end: int
+    text: str
+    terms: frozenset[str]
+
+
+def quoted(sentence: str, sources: Sequence[Source], cites: Sequence[int]) -> Quote | None:
+    """Where the very words stand in a source, whatever the white space; cited sources first."""
+    words = sentence.split()
+    if not words:
+        return None
+    pattern = re.compile(r"\s+".join(map(re.escape, words)))
+    for number in sorted(range(len(sources)), key=lambda n: n not in cites):
+        if found := pattern.search(sources[number].text):
+            return Quote(source=number, start=found.start(), end=found.end())
+    return None
+
+
+def pieces(sources: Sequence[Source], only: Sequence[int]) -> list[Piece]:
+    """The sentences of the sources named."""
+    return [
+        Piece(number, start, end, source.text[start:end], frozenset(terms(source.text[start:end])))
+        for number, source in enumerate(sources)
+        if number in only
+        for start, end in sentences(source.text)
+    ]
+
+
+def shortlist(claim: str, found: Sequence[Piece]) -> list[Piece]:
+    """The sentences that share most with the claim."""
+    content = frozenset(terms(claim))
+    return sorted(found, key=lambda piece: -len(content & piece.terms))[:SHORTLIST]
+
+
+def judge(claim: str, found: Sequence[Piece], near: Matrix | None, titles: str, everything: str) -> Checked:
+    """The verdict on the claim and what bears it out.
+
+    `near` holds the vectors of the claim (first) and of each piece, unit length; without them words alone decide.
+    Words of the `titles` need no sentence to bear them out; names and numbers may stand anywhere in `everything`.
+    """
+    content = list(dict.fromkeys(terms(claim)))
+    if not found or not content:
+        return Checked(verdict="unsupported", quotes=())
+    closeness = [0.5] * len(found) if near is None else (near[1:] @ near[0]).tolist()
+    bearing = _bearing(content, found, closeness)
+    together = frozenset[str]().union(*(found[i].terms for i in bearing)) | frozenset(terms(titles))
+    missing = [term for term in content if term not in together]
+    covered = 1 - len(missing) / len(content)
+    names = _names(claim) - _words(everything) - _words(titles)
+    numbers = _numbers(claim) - _numbers(f"{titles} {everything}")
+    nearness = _nearness(bearing, near, closeness)
+    in_one = max(sum(term in piece.terms for term in content) for piece in found) / len(content)
+    score = (
+        _COVERED * covered
+        + _NEAR * nearness
+        + _NAMES_MISSING * len(names)
+        + _NUMBERS_MISSING * len(_numbers(claim) - _numbers(" ".join(found[i].text for i in bearing)))
+        + _BIAS
+    )
+    verdict: Verdict = "unsupported" if score < _PARTLY or numbers else "partly"
+    if verdict == "partly" and _denies(claim, found[bearing[0]], content):
+        verdict = "unsupported"
+    whole = len(missing) <= _MOST_MISSING and nearness >= _LEAST_NEAR and in_one >= _LEAST_IN_ONE and not names
+    if verdict == "partly" and score >= _SUPPORTED and whole:
+        verdict = "supported"
+    quotes = tuple(Quote(source=found[i].source, start=found[i].start, end=found[i].end) for i in bearing)
+    return Checked(verdict=verdict, quotes=() if verdict == "unsupported" else quotes)
+
+
+def _bearing(content: Sequence[str], found: Sequence[Piece], closeness: Sequence[float]) -> list[int]:
+    """The best sentence, and further ones while each holds something of the claim that none before it did."""
+    have: set[str] = set()
+    chosen: list[int] = []
+    while len(chosen) < min(_MOST_BEARING, len(found)):
+        gains = [
+            (len([t for t in content if t in piece.terms and t not in have]) / len(content), i)
+            for i, piece in enumerate(found)
+            if i not in chosen
+        ]
+        gain, best = max(gains, key=lambda g: g[0] + _CLOSENESS * closeness[g[1]])
+        if chosen and gain < _NEW:
+            break
+        chosen.append(best)
+        have |= found[best].terms
+    return chosen
+
+
+def _nearness(bearing: Sequence[int], near: Matrix | None, closeness: Sequence[float]) -> float:
+    if near is None:
+        return closeness[bearing[0]]
+    mean = near[[i + 1 for i in bearing]].mean(axis=0)
+    return float(mean @ near[0]) / (float((mean @ mean) ** 0.5) or 1.0)
+
+
+def _denies(claim: str, piece: Piece, content: Sequence[str]) -> bool:
+    """Whether the sentence says nearly the same with a `not`, or with the opposite word."""
+    shared = sum(term in piece.terms for term in content) / len(content)
+    if shared < _LOUD:
+        return False
+    mine, its = _words(claim), _words(piece.text)
+    opposite = any(
+        (a in mine and b in its and a not in its and b not in mine)
+        or (b in mine and a in its and b not in its and a not in mine)
+        for a, b in _OPPOSITES
+    )
+    return opposite or bool(_NOT.search(claim)) != bool(_NOT.search(piece.text))
+
+
+def _numbers(text: str) -> frozenset[str]:
+    digits = (found.replace(",", "").rstrip(".:") for found in _NUMBER.findall(text))
+    return frozenset((*digits, *(_NUMERALS[word] for word in _words(text) if word in _NUMERALS and word != "one")))
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.casefold() for name in _NAME.findall(text))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.casefold()))
