@@ -1,5 +1,6 @@
 """A tokenizer that takes nearly every character for a token of its own: the hardest one to keep a limit with."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
+
+from kit.office import Office
 
 SENTENCE = "the probe reads temperature of load and warns driver when it is too warm for goods in truck"
 WORDS = SENTENCE.split()
@@ -41,3 +44,25 @@ def tokenizer_file(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     tokenizer.save(str(path))
     return path
+
+
+@pytest.fixture
+async def office(tmp_path: Path, database_url: str, tokenizer_file: Path) -> AsyncIterator[Office]:
+    """A room at work on each kind of database."""
+    office = Office.staffed(tmp_path, database_url, tokenizer_file)
+    async with office.opened():
+        yield office
+
+
+@pytest.fixture
+async def sqlite_office(tmp_path: Path, sqlite_url: str, tokenizer_file: Path) -> AsyncIterator[Office]:
+    """The same for what does not depend on the database."""
+    office = Office.staffed(tmp_path, sqlite_url, tokenizer_file)
+    async with office.opened(max_file_bytes=2_000_000):
+        yield office
+
+
+@pytest.fixture
+def closed_office(tmp_path: Path, database_url: str, tokenizer_file: Path) -> Office:
+    """The same, to be opened and closed by the test."""
+    return Office.staffed(tmp_path, database_url, tokenizer_file)

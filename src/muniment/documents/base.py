@@ -169,7 +169,7 @@ def require_writable(found: Found) -> None:
     """Raises Forbidden."""
     if not found.writable:
         raise Forbidden(
-            f"you may read {found.row.id} but not change it; its owner or a manager of {found.collection.name} may",
+            f"you may read {found.row.id} but not change it; its owner or the collection's managers may",
             document=found.row.id,
         )
 

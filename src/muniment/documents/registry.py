@@ -30,8 +30,10 @@ async def document(connection: AsyncConnection, document_id: str, *, lock: bool 
     return (await connection.execute(query.with_for_update() if lock else query)).first()
 
 
-async def by_key(connection: AsyncConnection, collection: str, keys: Iterable[str]) -> dict[str, Row[Any]]:
-    """The documents of those keys, locked."""
+async def by_key(
+    connection: AsyncConnection, collection: str, keys: Iterable[str], *, lock: bool = False
+) -> dict[str, Row[Any]]:
+    """The documents of those keys."""
     found: dict[str, Row[Any]] = {}
     wanted = sorted(set(keys))
     for start in range(0, len(wanted), AT_ONCE):
@@ -39,7 +41,8 @@ async def by_key(connection: AsyncConnection, collection: str, keys: Iterable[st
             documents.c.collection == collection, documents.c.key.in_(wanted[start : start + AT_ONCE])
         )
         # In one order always, so that two uploads never wait for each other in a circle.
-        for row in await connection.execute(query.order_by(documents.c.key).with_for_update()):
+        query = query.order_by(documents.c.key)
+        for row in await connection.execute(query.with_for_update() if lock else query):
             found[row.key] = row
     return found
 

@@ -45,7 +45,7 @@ class Taking:
             if isinstance(entry, Problem):
                 self._refuse(place, None, entry)
         for some in _rounds(entry for entry in checked if isinstance(entry, Wanted)):
-            rows = await registry.by_key(connection, self._collection.id, some)
+            rows = await registry.by_key(connection, self._collection.id, some, lock=True)
             history = await registry.versions_of(connection, (row.id for row in rows.values()))
             self._rows = {"documents": [], "readers": [], "versions": []}
             for key, wanted in some.items():
