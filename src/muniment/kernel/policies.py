@@ -34,6 +34,7 @@ def retrying(contract: type[T], service: T, *, attempts: int = 3, first_seconds:
                 await asyncio.sleep(wait)
             return await call(request)
 
-        return again if op.idempotent and not op.stream else lambda request: call(request)
+        once: Callable[[Any], Any] = call
+        return again if op.idempotent and not op.stream else once
 
     return implement(contract, make)
