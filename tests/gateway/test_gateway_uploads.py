@@ -9,7 +9,7 @@ from gateway.fakes import READER, collection_ref, uploaded
 from gateway.test_gateway_calls import problem
 from muniment.collections.contract import CollectionRefs
 from muniment.documents.contract import Counts, Uploaded, UploadedDocument
-from muniment.kernel.problems import Unavailable
+from muniment.kernel.problems import Forbidden, Unavailable
 
 ADDRESS = "/api/v1/collections/handbook/documents"
 REFUSED = {
@@ -18,6 +18,8 @@ REFUSED = {
     "status": 409,
     "detail": "the key a.txt is taken",
 }
+
+UNFIT = {"type": "urn:muniment:problem:invalid", "errors": [{"field": "key", "reason": "is empty"}]}
 
 
 def form(*parts, boundary=b"xyz", end=True):
@@ -99,16 +101,27 @@ async def test_a_file_is_never_whole_in_memory(house, blobs, monkeypatch):
     assert 0 < largest <= 350_000
 
 
-async def test_staged_files_of_a_failed_request_are_forgotten(house, staged_files):
-    for answer in (Unavailable("down"), Uploaded(run=None, documents=(refused("a.txt"),))):
+async def test_staged_files_of_a_refused_request_are_forgotten(house, staged_files):
+    for answer in (Forbidden("no"), Uploaded(run=None, documents=(refused("a.txt"),))):
         async with house({"Documents.upload": answer}).client() as http:
             reply = await http.post(ADDRESS, files=[("file", ("a.txt", b"a"))])
-        assert reply.status_code in (503, 422)
+        assert reply.status_code in (403, 422)
         assert staged_files() == []
 
 
-def refused(key):
-    return UploadedDocument(id=None, key=key, version=None, problem=REFUSED)
+async def test_staged_files_that_may_have_been_taken_are_kept(house, staged_files):
+    def defect(_request):
+        raise ZeroDivisionError
+
+    for count, answer in enumerate((Unavailable("down"), defect), 1):
+        async with house({"Documents.upload": answer}).client() as http:
+            reply = await http.post(ADDRESS, files=[("file", ("a.txt", b"a"))])
+        assert reply.status_code in (503, 500)
+        assert len(staged_files()) == count
+
+
+def refused(key, why=REFUSED):
+    return UploadedDocument(id=None, key=key, version=None, problem=why)
 
 
 async def test_one_refused_file_does_not_stop_the_others_and_all_refused_is_422(house):
@@ -119,11 +132,11 @@ async def test_one_refused_file_does_not_stop_the_others_and_all_refused_is_422(
         reply = await http.post(ADDRESS, files=parts)
         assert reply.status_code == 202
         assert reply.json()["documents"][0]["problem"] == REFUSED
-    answer = Uploaded(run=None, documents=(refused("a"), refused("b")))
+    answer = Uploaded(run=None, documents=(refused("a"), refused("b", UNFIT)))
     async with house({"Documents.upload": answer}).client() as http:
         told = problem(await http.post(ADDRESS, files=parts), 422, "nothing-taken")
-    assert [d["problem"] for d in told["documents"]] == [REFUSED, REFUSED]
-    assert [e["field"] for e in told["errors"]] == ["documents.0", "documents.1"]
+    assert [d["problem"] for d in told["documents"]] == [REFUSED, UNFIT]
+    assert [e["field"] for e in told["errors"]] == ["documents.0", "documents.1.key"]
 
 
 @pytest.mark.parametrize(
@@ -175,11 +188,6 @@ async def test_who_may_not_upload_hears_it_before_the_body_is_read(house, ref, c
         (form((b'Content-Disposition: form-data; name="options"', b"{}")), "file"),
         (form((b'Content-Disposition: form-data; name="other"', b"{}")), "other"),
         (form(file_part(b"x" * 1025)), "file"),
-        (form(file_part(b"../../etc/passwd")), "file"),
-        (form(file_part(b"a/../b")), "file"),
-        (form(file_part(b"/etc/passwd")), "file"),
-        (form(file_part(b"..\\\\..\\\\boot.ini")), "file"),
-        (form(file_part(b"d:evil")), "file"),
         (form(file_part(b"a\tb")), "file"),
         (form(file_part(b"a"), (b'Content-Disposition: form-data; name="options"', b"{")), "options"),
         (form(file_part(b"a"), (b'Content-Disposition: form-data; name="options"', b"3")), "options"),
@@ -237,21 +245,33 @@ async def test_limits_name_themselves_and_nothing_is_kept(house, staged_files):
 
 async def test_odd_names_are_only_data(house):
     made = house()
-    names = ["naïve \N{GRINNING FACE}.txt", "a;b=c.txt", "שלום.md", "..hidden", "a..b", "CON", "x" * 1000]
+    names = [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..\\x",
+        "naïve \N{GRINNING FACE}.txt",
+        "a;b=c.txt",
+        "שלום.md",
+        "..hidden",
+        "a..b",
+        "CON",
+        "x" * 1000,
+    ]
     body = form(*[file_part(name.encode()) for name in names], file_part(b""))
     async with made.client() as http:
         assert (await http.post(ADDRESS, **sent(body))).status_code == 202
     assert [d.name for d in made.asked.of("Documents.upload")[0].documents] == [*names, None]
 
 
-async def test_a_thousand_small_files_in_one_upload(house, staged_files):
+async def test_a_thousand_small_files_in_one_upload(house):
     made = house()
     body = form(*[file_part(b"%d.txt" % n, b"text %d" % n) for n in range(1000)])
     async with made.client() as http:
         reply = await http.post(ADDRESS, **sent(body))
     assert reply.status_code == 202
     assert len(reply.json()["documents"]) == 1000
-    assert staged_files() == []
+    names = [document.name for document in made.asked.of("Documents.upload")[0].documents]
+    assert names == [f"{n}.txt" for n in range(1000)]
 
 
 async def test_an_upload_that_is_cut_leaves_nothing(house, staged_files):

@@ -7,24 +7,20 @@ from muniment.kernel.problems import Invalid
 
 _LONGEST = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
-_DRIVE = re.compile(r"[A-Za-z]:")
 _PLAIN = re.compile(r"[^A-Za-z0-9 ._()\[\]-]")
 
 
 def received(sent: str | None) -> str | None:
-    """The name of an uploaded file, which may be a relative path; none, or an empty one, is None.
+    """The name of an uploaded file as data; what key it makes, if any, the documents room decides.
 
-    Raises Invalid for what would leave its folder, were it ever a path, and for what no file is called.
+    None, or an empty one, is None. Raises Invalid for what no file is called.
     """
     if not sent:
         return None
-    parts = re.split(r"[/\\]", sent)
     if len(sent) > _LONGEST:
         reason = f"the name is over {_LONGEST} characters"
     elif _CONTROL.search(sent):
         reason = "the name holds control characters"
-    elif parts[0] == "" or _DRIVE.match(sent) or ".." in parts:
-        reason = "the name leads out of its folder; send a file name or a relative path without `..`"
     else:
         return sent
     raise Invalid(f"file: {reason}: {sent[:80]!r}", errors=[{"field": "file", "reason": reason}])

@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Self
 
 from muniment.kernel.blobs import Blobs, Staged
-from muniment.kernel.problems import TooLarge
+from muniment.kernel.problems import Problem, TooLarge
 
 _SMALL_BYTES = 1 << 18
 _AT_ONCE = 8
+_OURS = 500
 
 
 class Staging:
-    """Stages the files of one request, in order. On leaving, those that no room adopted are forgotten.
+    """Stages the files of one request, in order; left without `hand_over`, it forgets them.
 
     A small file is on its way while the next one arrives, since most of its time goes into reaching the disk.
     """
@@ -21,14 +22,24 @@ class Staging:
         self._blobs, self._limit_bytes = blobs, limit_bytes
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._tasks: list[asyncio.Task[Staged]] = []
+        self._handed_over = False
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *failure: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, failure: BaseException | None, _: object) -> None:
         # Small files come to their end: one that is cut off might be kept without our knowing its key.
         ends = await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._blobs.delete(end.key) for end in ends if isinstance(end, Staged)))
+        refused = isinstance(failure, Problem) and failure.status < _OURS
+        if refused or not self._handed_over:
+            await asyncio.gather(*(self._blobs.delete(end.key) for end in ends if isinstance(end, Staged)))
+
+    def hand_over(self) -> None:
+        """From here on the files are another room's, unless it refuses them.
+
+        A failure that is not a refusal leaves open whether they were taken; those that were not are swept.
+        """
+        self._handed_over = True
 
     async def take(self, name: str, pieces: AsyncIterator[bytes]) -> None:
         """Stage a file; a small one may still be on its way when this returns.

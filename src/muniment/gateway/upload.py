@@ -9,7 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from muniment.collections.contract import CollectionMissing, Collections, Lookup
-from muniment.documents.contract import CountReadable, Documents, NewDocument, Options, Upload, Uploaded
+from muniment.documents.contract import (
+    CountReadable,
+    Documents,
+    NewDocument,
+    Options,
+    ProblemDocument,
+    Upload,
+    Uploaded,
+)
 from muniment.gateway.batch import BatchUpload, upload_of
 from muniment.gateway.contract import NothingTaken
 from muniment.gateway.endpoint import json_answer
@@ -57,6 +65,7 @@ class Uploads:
             if (key := http.headers.get("idempotency-key")) is not None:
                 given[IDEMPOTENCY_KEY] = key
             request = fitting(Upload, given)
+            staging.hand_over()
             return json_answer(_UPLOADED.dump_json(taken(await self._documents.upload(request))), ACCEPTED)
 
     async def batch(self, request: BatchUpload) -> Uploaded:
@@ -89,12 +98,17 @@ def taken(uploaded: Uploaded) -> Uploaded:
         raise NothingTaken(
             f"none of the files was taken; the first because: {first}",
             documents=uploaded.model_dump(mode="json")["documents"],
-            errors=[
-                {"field": f"documents.{index}", "reason": str(why.get("detail") or why.get("title"))}
-                for index, why in enumerate(refused)
-            ],
+            errors=[error for index, why in enumerate(refused) for error in _errors(f"documents.{index}", why)],
         )
     return uploaded
+
+
+def _errors(at: str, why: ProblemDocument) -> list[dict[str, str]]:
+    own = why.get("errors")
+    if isinstance(own, list) and own:
+        given = [error for error in own if isinstance(error, dict)]
+        return [{"field": f"{at}.{error.get('field')}", "reason": str(error.get("reason"))} for error in given]
+    return [{"field": at, "reason": str(why.get("detail") or why.get("title"))}]
 
 
 class _Form:
