@@ -46,14 +46,13 @@ class Changing(Reading):
     """The use cases that change documents. What the caller may read but not change is forbidden."""
 
     async def update(self, request: UpdateDocument) -> Document:
-        """Metadata are merged name by name; null clears a field, a name, or all of them."""
+        """Null clears a field; metadata are replaced as a whole."""
         found = await self._to_change(request.id)
         change = given(request, request.metadata, nulls=True)
-        clears = "metadata" in request.model_fields_set and request.metadata is None
         async with self._database.write() as connection:
             row = await self._locked(connection, found)
-            names = tuple(row.metadata) if clears else ()
-            patched = patch(Layer.model_validate(row.patched), change, clears_metadata=names)
+            gone = row.metadata if "metadata" in request.model_fields_set else {}
+            patched = patch(Layer.model_validate(row.patched), change, gone=gone)
             if await rewrite(connection, row, patched):
                 await self._enqueue(connection, "reindex", row)
             await self._enqueue(connection, "access", row)

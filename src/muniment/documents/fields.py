@@ -1,7 +1,7 @@
 """A document's fields and metadata: what was said with it, over what its file says; and what is filtered by."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -73,10 +73,10 @@ def instant(value: JsonValue, default: datetime) -> datetime:
     return default if value is None else _INSTANT.validate_python(value)
 
 
-def patch(layer: Layer, change: Layer, *, clears_metadata: tuple[str, ...] = ()) -> Layer:
-    """`layer` with a change on top; an emptied list or a null stays as a mark that nothing is to be seen."""
-    metadata = dict.fromkeys(clears_metadata) | change.metadata if clears_metadata else change.metadata
-    return Layer(fields=layer.fields | change.fields, metadata=layer.metadata | metadata)
+def patch(layer: Layer, change: Layer, *, gone: Iterable[str]) -> Layer:
+    """`layer` with a change on top; what is `gone` leaves a null, for the file may say it still."""
+    metadata = layer.metadata | dict.fromkeys(gone) | change.metadata
+    return Layer(fields=layer.fields | change.fields, metadata=metadata)
 
 
 def checked_metadata(metadata: Mapping[str, JsonValue]) -> None:

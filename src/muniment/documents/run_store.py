@@ -20,7 +20,7 @@ def _some(*states: str) -> ColumnElement[bool]:
     return exists().where(_member.c.batch == runs.c.id, _job.c.id == _member.c.id, _job.c.state.in_(states))
 
 
-_STATE: ColumnElement[str] = case(
+_run_state: ColumnElement[str] = case(
     (runs.c.kind != "batch", jobs.c.state),
     (and_(_some(*OPEN), ~_some("running", "succeeded", "failed", "cancelled")), "queued"),
     (_some(*OPEN), "running"),
@@ -30,7 +30,7 @@ _STATE: ColumnElement[str] = case(
 )
 _ALL: Select[Any] = select(
     runs,
-    _STATE.label("state"),
+    _run_state.label("state"),
     *(
         jobs.c[name]
         for name in (
@@ -79,7 +79,8 @@ async def page(
 
 def in_state(state: str) -> ColumnElement[bool]:
     """Those in that state."""
-    return state == _STATE
+    fits: ColumnElement[bool] = _run_state == state
+    return fits
 
 
 async def members(connection: AsyncConnection, batch: str) -> Sequence[str]:
