@@ -28,7 +28,8 @@ _DANGLING = re.compile(
     r"|accordingly|finally|meanwhile|nevertheless|nonetheless|similarly|likewise|still|afterwards|besides|rather|conversely"
     r"|as a result|as such|for (?:example|instance|this)"
     r"|in (?:addition|contrast|turn|particular|this|that|these|such)"
-    r"|on the (?:other|contrary)|the (?:latter|former|same)|at (?:this|that)|because of (?:this|that)|after (?:this|that)"
+    r"|on the (?:other|contrary)|the (?:latter|former|same)|at (?:this|that)"
+    r"|(?:because of|after) (?:this|that)"
     r"|dies|diese|dieser|dieses|es|er|sie|jedoch|daher|deshalb|au\u00dferdem|aber|und|sondern|dabei|dazu"
     r"|esto|este|esta|estos|estas|adem\u00e1s|sin embargo|pero|cela|ceci|cependant|mais|et|de plus|donc)\b",
     re.IGNORECASE,

@@ -1,71 +1,56 @@
-"""Whether what was found can answer a question at all: decided on calibrated evidence, never on fused ranks.
+"""Is there an answer in what was found? Decided on evidence that means the same for every question.
 
-Two signals: the best cosine of the question to a passage, and the largest share of the question's IDF mass that
-a window of neighbouring sentences holds. A logistic model joins them. Its constants are fitted on `xquad_abstain`
-(the answer's paragraph taken away, its neighbours left) by `bench/abstention.py`, which prints how they do there.
-They belong to the bundled embedding model; a search without vectors has a threshold of its own.
+That is a passage's cosine with the question and the share of the question's IDF mass that it holds; never a fused
+score, which only orders the hits of one answer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-from muniment.kernel.text.sentences import sentences
-from muniment.kernel.text.terms import spans
+from muniment.kernel.text.terms import language_of, terms
+from muniment.retrieval.contract import Hit, Weights
 
-WINDOW_SENTENCES = 3
-READ_PASSAGES = 8
-"""So many passages are looked through, best first."""
+# Fitted on xquad_abstain: a logistic regression over the best passage, which `bench/abstention.py` derives again,
+# cross-validated by article. A question in other words than the text's shares few terms with it: a cosine over
+# _RESCUE is evidence enough alone.
+DENSE, COVERED, BIAS = 4.57, 9.51, -6.63
+_RESCUE, _STEEP = 0.65, 12.0
+LEAST = -0.7
+"""Below this nothing is answered: about one in twenty-five questions that have an answer is refused for it."""
 
-DENSE, COVERAGE, BIAS = 4.9, 11.1, -7.6
-LEAST = -0.8
-"""The least log-odds to answer: 4 % of the answerable questions of the set lie below."""
-
-COVERAGE_ALONE = 0.4
-"""The least coverage when there is no cosine, by the same measure."""
-
-
-class Evidence(NamedTuple):
-    """What speaks for an answer: `dense` is None when the search went by keywords alone."""
-
-    dense: float | None
-    coverage: float
-
-    @property
-    def log_odds(self) -> float:
-        """Of the question being answerable; by coverage alone, scaled to the same threshold."""
-        if self.dense is None:
-            return LEAST + COVERAGE * (self.coverage - COVERAGE_ALONE)
-        return DENSE * self.dense + COVERAGE * self.coverage + BIAS
-
-    @property
-    def suffices(self) -> bool:
-        """Whether to answer."""
-        return self.log_odds >= LEAST
+_UNKNOWN_DENSE = 0.45
+"""A usual cosine, for when embedding is out of reach."""
 
 
-def coverage(weights: Mapping[str, float], passages: Sequence[str], language: str | None = None) -> float:
-    """The largest share of the question's weight that a window of sentences of one passage holds, in [0, 1].
+def evidence(question: str, hits: Sequence[Hit], weights: Weights) -> float:
+    """How strongly the best of the hits suggests that the question is answered; compare with LEAST."""
+    language = language_of(question, weights.weights)
+    known = [hit.scores.dense for hit in hits if hit.scores.dense is not None]
+    # What only its words found is at most as near as what was found by its meaning.
+    otherwise = min(known, default=_UNKNOWN_DENSE)
+    return max(
+        (
+            strength(
+                otherwise if hit.scores.dense is None else hit.scores.dense,
+                covered(weights.weights, held(hit, language)),
+            )
+            for hit in hits
+        ),
+        default=float("-inf"),
+    )
 
-    `weights` are the IDF of the question's terms; a question without any term is covered by nothing.
-    """
+
+def strength(dense: float, coverage: float) -> float:
+    """The evidence of one passage, in log odds."""
+    return max(DENSE * dense + COVERED * coverage + BIAS, _STEEP * (dense - _RESCUE))
+
+
+def covered(weights: Mapping[str, float], present: frozenset[str]) -> float:
+    """The share of the weights that is present; nothing to look for is nothing found."""
     total = sum(weights.values())
-    if not total:
-        return 0.0
-    most = 0.0
-    for passage in passages[:READ_PASSAGES]:
-        for held in _windows(passage, language):
-            most = max(most, sum(weight for term, weight in weights.items() if term in held))
-    return most / total
+    return sum(weight for term, weight in weights.items() if term in present) / total if total else 0.0
 
 
-def _windows(passage: str, language: str | None) -> Iterator[set[str]]:
-    parts = sentences(passage)
-    held: list[set[str]] = [set() for _ in parts]
-    at = 0
-    for term, start, _ in spans(passage, language):
-        while at < len(parts) and parts[at][1] <= start:
-            at += 1
-        if at < len(parts):
-            held[at].add(term)
-    for first in range(max(1, len(held) - WINDOW_SENTENCES + 1)):
-        yield set[str]().union(*held[first : first + WINDOW_SENTENCES])
+def held(hit: Hit, language: str | None) -> frozenset[str]:
+    """The terms of a passage and of what it stands under."""
+    text = "\n".join((hit.document.title, *hit.chunk.section, hit.chunk.text))
+    return frozenset(terms(text, language))

@@ -1,152 +1,189 @@
-"""The way of a question: passages, whether they can answer it, sentences, the check of each, footnotes."""
+"""A question in, an answer out whose every sentence was checked against what its reader may read."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import NamedTuple
 
-from muniment.generation.contract import Check, Finished, Generation, Quote, Sentence, Verdict, Write
+from prometheus_client import Counter
+
+from muniment.generation.contract import (
+    Check,
+    Checked,
+    Finished,
+    Generation,
+    ModelUnknown,
+    Sentence,
+    Source,
+    Write,
+)
 from muniment.kernel.contract import Stream
-from muniment.kernel.problems import Internal, NotAvailable
+from muniment.kernel.model import Nothing
+from muniment.kernel.problems import NotAvailable
+from muniment.knowledge.citing import Footnotes, Passage, passages
 from muniment.knowledge.contract import (
     Answer,
     AnswerEvent,
     AnswerSentence,
     Ask,
     Completed,
+    Knowledge,
     Noted,
     Retrieved,
     Said,
 )
-from muniment.knowledge.evidence import Evidence, coverage
-from muniment.knowledge.notes import Footnotes, Reading
+from muniment.knowledge.evidence import evidence
 from muniment.retrieval.contract import Hits, Retrieval, Search, Weigh, Weights
 
-ABSTAINED = "The documents that you may read do not answer this."
-SHOWN_WHEN_ABSTAINED = 5
-BORNE_OUT: frozenset[Verdict] = frozenset({"quoted", "supported", "partly"})
+NOTHING_FOUND = "Nothing that you may read here answers this question."
+EXTRACTIVE = "extractive"
+_answers = Counter("muniment_knowledge_answers", "Answers, by whether they abstained.", ["abstained"])
 
 
-class _Checked(NamedTuple):
-    text: str
-    verdict: Verdict
-    quotes: tuple[Quote, ...]
+class _Composition:
+    """The answer as far as it is written."""
+
+    def __init__(self, sources: Sequence[Passage]) -> None:
+        self._footnotes = Footnotes(sources)
+        self.sentences: list[AnswerSentence] = []
+
+    def say(self, text: str, checked: Checked) -> Iterator[AnswerEvent]:
+        """One more sentence, after the footnotes that are new with it."""
+        fresh, numbers = self._footnotes.note(checked.quotes)
+        start = self.sentences[-1].end + 1 if self.sentences else 0
+        sentence = AnswerSentence(
+            text=text, start=start, end=start + len(text), footnotes=numbers, verdict=checked.verdict
+        )
+        self.sentences.append(sentence)
+        for footnote in fresh:
+            yield Noted(footnote=footnote)
+        yield Said(sentence=sentence)
+
+    def whole(self, hits: Hits, model: str, degraded: Sequence[str], started: float) -> Answer:
+        """The answer; without sentences it abstains."""
+        _answers.labels(str(not self.sentences).lower()).inc()
+        return Answer(
+            answer=" ".join(sentence.text for sentence in self.sentences) or NOTHING_FOUND,
+            sentences=tuple(self.sentences),
+            footnotes=self._footnotes.all,
+            passages=hits.hits,
+            model=model,
+            abstained=not self.sentences,
+            degraded=tuple(dict.fromkeys(degraded)),
+            took_ms=round((time.perf_counter() - started) * 1000, 3),
+        )
 
 
-class CitedKnowledge:
-    """Answers from passages: nothing is shown that was not checked, nothing is answered without evidence."""
+class CheckedKnowledge(Knowledge):
+    """Searches, decides whether there is an answer, has it written, and checks each sentence before it is shown.
 
-    def __init__(self, retrieval: Retrieval, generation: Generation, *, passages: int, sources: int) -> None:
+    Sentences of a model that nothing supports are held back until one is supported, then shown in their order,
+    marked. If none ever is, they are dropped, and quotes stand in their stead.
+    """
+
+    def __init__(
+        self, retrieval: Retrieval, generation: Generation, *, hits: int = 12, passages: int = 6, least: float
+    ) -> None:
         self._retrieval, self._generation = retrieval, generation
-        self._passages, self._sources = passages, sources
+        self._hits, self._passages, self._least = hits, passages, least
 
     async def ask(self, request: Ask) -> Answer:
-        """As the contract says."""
-        async with aclosing(self.answer(request)) as events:
+        """The last event of `answer`."""
+        whole: Answer | None = None
+        async with aclosing(self._answered(request)) as events:
             async for event in events:
                 if isinstance(event, Completed):
-                    return event.answer
-        raise Internal("the answer has no end")
+                    whole = event.answer
+        assert whole is not None
+        return whole
 
-    async def answer(self, request: Ask) -> Stream[AnswerEvent]:
-        """As the contract says.
+    def answer(self, request: Ask) -> Stream[AnswerEvent]:
+        """As the contract says."""
+        return self._answered(request)
 
-        Sentences that nothing bears out are held back until one is borne out; if none is, the answer abstains.
-        """
+    async def _answered(self, request: Ask) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
-        hits, weights = await self._found(request)
-        yield Retrieved(hits=hits.hits)
-        reading = Reading(hits.hits, self._sources)
-        draft = _Draft(Footnotes(reading))
-        end = Finished(model="extractive")
-        if _evidence(hits, weights, reading).suffices:
-            write = Write(
-                question=request.question, sources=reading.sources, weights=weights.weights, model=request.model
-            )
-            async with aclosing(self._generation.write(write)) as written:
-                async for event in written:
-                    if isinstance(event, Finished):
-                        end = event
-                        continue
-                    for told in draft.add(await self._checked(event, reading)):
-                        yield told
-        took_ms = round((time.perf_counter() - started) * 1000, 3)
-        yield Completed(answer=draft.finished(hits, end, took_ms))
-
-    async def _found(self, request: Ask) -> tuple[Hits, Weights]:
         if request.as_of is not None:
             raise NotAvailable("as_of: earlier versions cannot be asked in this version of Muniment")
         if request.conversation is not None:
-            raise NotAvailable("conversation: each question stands alone in this version of Muniment")
-        scope = {"collections": request.collections, "filters": request.filters}
-        return await asyncio.gather(
-            self._retrieval.search(Search(query=request.question, limit=self._passages, **scope)),
-            self._retrieval.weigh(Weigh(text=request.question, **scope)),
-        )
+            raise NotAvailable("conversation: questions stand alone in this version of Muniment")
+        if request.model not in {"auto", EXTRACTIVE}:
+            await self._require_known(request.model)
+        hits, weights = await self._found(request)
+        yield Retrieved(hits=hits.hits)
+        sources = passages(hits.hits, self._passages)
+        composition, model, degraded = _Composition(sources), EXTRACTIVE, list(hits.degraded)
+        if evidence(request.question, hits.hits, weights) >= self._least:
+            async with aclosing(self._written(request, request.model, sources, weights)) as written:
+                async for item in written:
+                    if isinstance(item, Finished):
+                        model = item.model
+                        degraded += item.degraded
+                        continue
+                    for event in composition.say(*item):
+                        yield event
+        yield Completed(answer=composition.whole(hits, model, degraded, started))
 
-    async def _checked(self, sentence: Sentence, reading: Reading) -> _Checked:
-        """A quote is held against the very characters it names; any other sentence against all sources."""
-        sources = reading.sources
-        if sentence.quotes:
-            words = " ".join(" ".join(sources[q.source].text[q.start : q.end] for q in sentence.quotes).split())
-            if words == " ".join(sentence.text.split()):
-                return _Checked(sentence.text, "quoted", sentence.quotes)
-        check = Check(sentence=sentence.text, sources=sources, cites=sentence.cites)
-        found = await self._generation.check(check)
-        quotes = found.quotes if found.verdict in BORNE_OUT else ()
-        return _Checked(sentence.text, found.verdict, quotes)
-
-
-def _evidence(hits: Hits, weights: Weights, reading: Reading) -> Evidence:
-    cosines = [hit.scores.dense for hit in hits.hits if hit.scores.dense is not None]
-    texts = [f"{source.title}\n\n{source.text}" for source in reading.sources]
-    return Evidence(max(cosines, default=None), coverage(weights.weights, texts))
-
-
-class _Draft:
-    """The answer as it grows."""
-
-    def __init__(self, footnotes: Footnotes) -> None:
-        self._footnotes = footnotes
-        self._sentences: list[AnswerSentence] = []
-        self._waiting: list[_Checked] = []
-        self._length = 0
-
-    def add(self, checked: _Checked) -> list[AnswerEvent]:
-        """What may be shown now."""
-        self._waiting.append(checked)
-        if not self._sentences and checked.verdict not in BORNE_OUT:
-            return []
-        events: list[AnswerEvent] = []
-        for each in self._waiting:
-            fresh, numbers = self._footnotes.cite(each.quotes)
-            events += [Noted(footnote=footnote) for footnote in fresh]
-            start = self._length + (1 if self._sentences else 0)
-            self._length = start + len(each.text)
-            sentence = AnswerSentence(
-                text=each.text, start=start, end=self._length, footnotes=numbers, verdict=each.verdict
+    async def _found(self, request: Ask) -> tuple[Hits, Weights]:
+        search = asyncio.ensure_future(
+            self._retrieval.search(
+                Search(
+                    query=request.question,
+                    collections=request.collections,
+                    filters=request.filters,
+                    limit=self._hits,
+                )
             )
-            self._sentences.append(sentence)
-            events.append(Said(sentence=sentence))
-        self._waiting.clear()
-        return events
-
-    def finished(self, hits: Hits, end: Finished, took_ms: float) -> Answer:
-        """The whole answer, or the abstention."""
-        abstained = not self._sentences
-        shown = hits.hits[:SHOWN_WHEN_ABSTAINED] if abstained else hits.hits
-        return Answer(
-            answer=ABSTAINED if abstained else _joined(self._sentences),
-            sentences=tuple(self._sentences),
-            footnotes=self._footnotes.all,
-            passages=shown,
-            model=end.model,
-            abstained=abstained,
-            degraded=tuple(dict.fromkeys((*hits.degraded, *end.degraded))),
-            took_ms=took_ms,
         )
+        weigh = asyncio.ensure_future(
+            self._retrieval.weigh(
+                Weigh(text=request.question, collections=request.collections, filters=request.filters)
+            )
+        )
+        try:
+            return await asyncio.gather(search, weigh)
+        finally:
+            search.cancel()
+            weigh.cancel()
 
+    async def _require_known(self, model: str) -> None:
+        """A slip in a name is told also when there is nothing to answer."""
+        known = [writer.name for writer in (await self._generation.writers(Nothing())).items]
+        if model not in known:
+            raise ModelUnknown(f"no model {model!r} is configured; known: {', '.join(known)}", models=known)
 
-def _joined(sentences: Sequence[AnswerSentence]) -> str:
-    return " ".join(sentence.text for sentence in sentences)
+    async def _written(
+        self, request: Ask, model: str, sources: Sequence[Passage], weights: Weights
+    ) -> AsyncGenerator[tuple[str, Checked] | Finished, None]:
+        """Checked sentences, then who wrote them."""
+        texts = tuple(passage.source() for passage in sources)
+        held: list[tuple[str, Checked]] = []
+        supported = False
+        finished: Finished | None = None
+        asked = Write(question=request.question, sources=texts, weights=weights.weights, model=model)
+        async with aclosing(self._generation.write(asked)) as written:
+            async for event in written:
+                if isinstance(event, Finished):
+                    finished = event
+                    continue
+                checked = await self._checked(event, texts)
+                held.append((event.text, checked))
+                supported = supported or checked.verdict != "unsupported"
+                if supported:
+                    for sentence in held:
+                        yield sentence
+                    held = []
+        assert finished is not None
+        if supported or finished.model == EXTRACTIVE or not held:
+            yield finished
+            return
+        async with aclosing(self._written(request, EXTRACTIVE, sources, weights)) as quotes:
+            async for item in quotes:
+                yield item
+
+    async def _checked(self, sentence: Sentence, sources: tuple[Source, ...]) -> Checked:
+        """A quote needs only to be one; everything else is checked."""
+        quoted = " ".join(sources[q.source].text[q.start : q.end] for q in sentence.quotes)
+        if sentence.quotes and quoted.split() == sentence.text.split():
+            return Checked(verdict="quoted", quotes=sentence.quotes)
+        return await self._generation.check(Check(sentence=sentence.text, sources=sources, cites=sentence.cites))
