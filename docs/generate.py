@@ -39,16 +39,18 @@ def _house() -> str:
     arrows = [f"    {room_of(c)} --> {room_of(need)}" for c, b in ROOMS.items() for need in needs_of(b, ROOMS)]
     events = [f"    {s.event.split('.')[0]}s -. {s.event} .-> {room_of(s.contract)}" for s in SUBSCRIPTIONS]
     rows = [
-        f"| [{room_of(c)}](rooms/{room_of(c)}.md) | {', '.join(room_of(n) for n in needs_of(b, ROOMS)) or 'no room'} "
-        f"| {len(operations(c))} |"
+        f"| [{room_of(c)}](rooms/{room_of(c)}.md) "
+        f"| {', '.join(room_of(n) for n in needs_of(b, ROOMS)) or 'no room'} | {len(operations(c))} |"
         for c, b in ROOMS.items()
     ]
     return "\n".join(
         [
             "# The house: who asks whom",
             "",
-            "Read off the builders of `src/muniment/*/build.py` and the subscriptions of `src/muniment/app.py`. "
-            "A full arrow is a call through a contract, a dotted one an event.",
+            (
+                "Read off the builders of `src/muniment/*/build.py` and the subscriptions of `src/muniment/app.py`. "
+                "A full arrow is a call through a contract, a dotted one an event."
+            ),
             "",
             "```mermaid",
             "graph TD",
@@ -67,7 +69,14 @@ def _room(contract: type) -> str:
     readme = (SOURCE / room_of(contract) / "README.md").read_text("utf-8").rstrip()
     if not operations(contract):
         return readme
-    lines = [readme, "", "## Operations", "", "| operation | takes | answers | may be repeated | |", "|---|---|---|---|---|"]
+    lines = [
+        readme,
+        "",
+        "## Operations",
+        "",
+        "| operation | takes | answers | may be repeated | |",
+        "|---|---|---|---|---|",
+    ]
     for op in operations(contract):
         reply = getattr(op.reply, "__name__", "events")
         answer = f"stream of {reply}" if op.stream else reply
@@ -82,12 +91,15 @@ def _settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Built-in default < `muniment.toml` < environment < flag; `muniment config show` prints each with where it "
-        "came from. A secret may be given as a file: the same environment name with `_FILE` behind it. "
-        "`MUNIMENT_ADMIN_PASSWORD` is short for `MUNIMENT_IDENTITY__ADMIN_PASSWORD`.",
+        (
+            "Built-in default < `muniment.toml` < environment < flag; `muniment config show` prints each with where it "
+            "came from. A secret may be given as a file: the same environment name with `_FILE` behind it. "
+            "`MUNIMENT_ADMIN_PASSWORD` is short for `MUNIMENT_IDENTITY__ADMIN_PASSWORD`."
+        ),
     ]
     for section, kind in sections().items():
-        lines += ["", f"## {section or 'The process'}", "", "| setting | environment | default | |", "|---|---|---|---|"]
+        head = f"## {section or 'The process'}"
+        lines += ["", head, "", "| setting | environment | default | |", "|---|---|---|---|"]
         for name, environment, default, description in reference(section, kind):
             lines.append(f"| `{name}` | `{environment}` | {f'`{default}`' if default else ''} | {description} |")
     return "\n".join(lines)
@@ -97,8 +109,10 @@ def _problems() -> str:
     lines = [
         "# Problems",
         "",
-        "Every failure is `application/problem+json` (RFC 9457). `type` is one of these; a retryable one may pass by "
-        "itself, and asking again later is right.",
+        (
+            "Every failure is `application/problem+json` (RFC 9457). `type` is one of these; a retryable one may pass "
+            "by itself, and asking again later is right."
+        ),
         "",
         "| type | status | retryable | means |",
         "|---|---|---|---|",
@@ -114,17 +128,15 @@ def _problems() -> str:
 
 def _commands() -> str:
     root = get_command(app)
-    lines = ["# Commands", ""]
+    lines = ["# Commands"]
     for path, command in _walk(root, "muniment"):
         context = typer.Context(command, info_name=path)
-        lines += [f"## {path}", "", (command.help or "").replace("\b", "").strip(), "", "```", f"{path} " + " ".join(
-            command.collect_usage_pieces(context)
-        ), "```", ""]
+        usage = f"{path} {' '.join(command.collect_usage_pieces(context))}"
+        lines += ["", f"## {path}", "", (command.help or "").strip(), "", "```", usage, "```", ""]
         for parameter in command.params:
             record = parameter.get_help_record(context)
             if record is not None:
                 lines.append(f"- `{record[0]}` {record[1]}".rstrip())
-        lines.append("")
     return "\n".join(lines)
 
 

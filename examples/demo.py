@@ -49,7 +49,8 @@ def main() -> None:
         out.print(Rule())
         out.print(f"Muniment runs at [bold]{running.address}[/bold]  (API: {running.address}/docs)")
         out.print(f"Sign in as admin, ada or ben with the password {password}, or ask here:")
-        out.print(f'  .venv/bin/muniment ask --data {DATA.parent.name}/{DATA.name} "{QUESTIONS[0]}"')
+        command = f"muniment ask --data {DATA.parent.name}/{DATA.name}"
+        out.print(f'  .venv/bin/{command} "{QUESTIONS[0]}"')
         if sys.stdout.isatty() and not os.environ.get("DEMO_ONCE"):
             out.print("Ctrl-C ends it.")
             signal.pause()
@@ -105,7 +106,9 @@ def _fill(admin: Muniment, running: Running) -> None:
         ),
     ):
         subprocess.run([*add, *paths, *options], check=True, env=settings)
-    out.print(f"{sum(c['documents'] or 0 for c in admin.pages('/api/v1/collections'))} documents can be searched\n")
+    out.print(
+        f"{sum(c['documents'] or 0 for c in admin.pages('/api/v1/collections'))} documents can be searched\n"
+    )
 
 
 def _ask(person: Muniment, name: str, who: str, question: str) -> None:

@@ -113,7 +113,7 @@ async def open_house(configuration: Configuration, rooms: Sequence[str] = ()) ->
                 subscribers.append(house.deliver(subscription))
         internal: list[Route] = []
         for contract in here:
-            service = await house.get(contract)
+            service: object = await house.get(contract)
             if ground.secrets:
                 internal += routes(contract, service, ground.secrets)
         yield Opened(house, _application(ground, internal, here), ground.announcements)

@@ -83,9 +83,7 @@ def main() -> None:
     parser.add_argument("--adr", help="the number of the decision that allows a narrowing")
     adr = parser.parse_args().adr
     KEPT.mkdir(exist_ok=True)
-    losses = [
-        f"{room_of(c)}: {loss}" for c in ROOMS if (old := kept(c)) for loss in narrowings(old, schema_of(c))
-    ]
+    losses = [f"{room_of(c)}: {loss}" for c in ROOMS if (old := kept(c)) for loss in narrowings(old, schema_of(c))]
     if losses and not (adr and list(DECISIONS.glob(f"{adr}-*.md"))):
         sys.exit("a contract is narrowed; write an ADR and give its number with --adr:\n" + "\n".join(losses))
     for contract in ROOMS:

@@ -4,13 +4,13 @@ import copy
 
 import pytest
 from pydantic import BaseModel
-from rules.schemas import kept, narrowings, schema_of
 
 from muniment.app import ROOMS, SUBSCRIPTIONS
 from muniment.kernel.contract import operation, operations, room_of
 from muniment.kernel.house import needs_of
 from muniment.kernel.problems import Problem
 from muniment.retrieval.contract import Retrieval
+from rules.schemas import kept, narrowings, schema_of
 
 
 @pytest.mark.parametrize("contract", ROOMS, ids=room_of)
@@ -35,7 +35,7 @@ def test_what_narrows_a_contract_is_seen():
         change(new)
         return list(narrowings(old, new))
 
-    assert changed(lambda new: None) == []
+    assert changed(lambda _: None) == []
     assert changed(lambda new: new.pop("search"))
     assert changed(lambda new: new["search"].update(idempotent=False))
     assert changed(lambda new: new["search"]["request"]["properties"].pop("limit"))
