@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from fastapi.openapi.models import OpenAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -108,6 +109,11 @@ def test_every_call_has_its_parameters_its_answer_and_its_problems(document):
                 assert "401" in call["responses"]
                 assert "security" not in call
     assert document["security"] == [{"bearer": []}]
+
+
+def test_the_document_is_openapi(document):
+    read = OpenAPI.model_validate(document).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert read["paths"].keys() == document["paths"].keys()
 
 
 def test_every_reference_leads_somewhere(document):
