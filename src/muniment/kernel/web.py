@@ -65,9 +65,9 @@ async def render_problem(request: Request, failure: Exception) -> Response:
         detail = f"the request does not fit: {errors[0]['field'] or 'the body'}: {errors[0]['reason']}"
         return problem_response(Invalid(detail, errors=errors), request_id)
     if isinstance(failure, HTTPException) and failure.status_code == 405:  # noqa: PLR2004
-        return problem_response(NotAllowed(f"{request.method} is not for {request.url.path}"), request_id)
+        return problem_response(NotAllowed(f"{request.method} is not for {request.scope['path']}"), request_id)
     if isinstance(failure, HTTPException) and failure.status_code < 500:  # noqa: PLR2004
-        return problem_response(Missing(f"there is nothing at {request.url.path}"), request_id)
+        return problem_response(Missing(f"there is nothing at {request.scope['path']}"), request_id)
     return problem_response(Internal("the answer could not be made"), request_id)
 
 
@@ -75,6 +75,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     Problem: render_problem,
     RequestValidationError: render_problem,
     HTTPException: render_problem,
+    Exception: render_problem,
 }
 
 

@@ -64,9 +64,12 @@ def tell(data: bytes, name: str | None, media_type: str | None) -> Format:
         if data.startswith(magic):
             raise _unknown(f"this is {what}")
     suffix = PurePath(name or "").suffix.lower()
-    claimed = _SUFFIXES.get(suffix) or _TYPES.get((media_type or "").partition(";")[0].strip().lower())
-    if claimed == "pdf":
+    said = _TYPES.get((media_type or "").partition(";")[0].strip().lower())
+    claimed = _SUFFIXES.get(suffix) or said
+    if claimed == "pdf" and said in {None, "pdf"}:
         raise FileBroken("the file claims to be a PDF but does not begin like one; export it anew")
+    if claimed == "pdf":
+        claimed = said  # Text given as text may be kept under any name.
     if suffix in _OTHERS:
         raise _unknown(f"files of type {suffix} are not read yet")
     if _HTML.match(data[:8192]):
