@@ -38,20 +38,20 @@ class Gate:
         await self.open.wait()
 
 
-async def test_readers_given_with_the_upload_hold_before_anything_is_indexed(office: Office) -> None:
-    gate = office.vectors.before["upsert"] = Gate()
-    uploaded = await office.upload(
+async def test_readers_given_with_the_upload_hold_before_anything_is_indexed(sqlite_office: Office) -> None:
+    gate = sqlite_office.vectors.before["upsert"] = Gate()
+    uploaded = await sqlite_office.upload(
         "ada", text_document("a.md", LEASES, access_level="restricted", grants=("user:eve",))
     )
     await gate.reached.wait()
-    assert (await office.get("eve", uploaded.documents[0].id)).version is None
+    assert (await sqlite_office.get("eve", uploaded.documents[0].id)).version is None
     with pytest.raises(DocumentMissing):
-        await office.get("ben", uploaded.documents[0].id)
+        await sqlite_office.get("ben", uploaded.documents[0].id)
     gate.open.set()
-    await office.over("ada", uploaded.run)
-    (payload,) = office.vectors.payloads()
-    collection = office.shelves.refs["handbook"].id
-    ada, eve = office.people.ids["user:ada"], office.people.ids["user:eve"]
+    await sqlite_office.over("ada", uploaded.run)
+    (payload,) = sqlite_office.vectors.payloads()
+    collection = sqlite_office.shelves.refs["handbook"].id
+    ada, eve = sqlite_office.people.ids["user:ada"], sqlite_office.people.ids["user:eve"]
     assert set(payload["readers"]) == {ada, eve, f"{collection}:restricted", f"{collection}:granted"}
 
 
@@ -94,38 +94,38 @@ async def test_a_grant_and_its_revocation_are_in_force_when_answered(office: Off
     assert (await office.get("eve", document)).owner == "user:eve"
 
 
-async def test_a_revocation_holds_at_once_when_the_index_cannot_be_written(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES, grants=("user:eve",))
-    office.vectors.fails["set_payload"] = EngineDown("down")
-    with office.asking("ada") as room:
+async def test_a_revocation_holds_at_once_when_the_index_cannot_be_written(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES, grants=("user:eve",))
+    sqlite_office.vectors.fails["set_payload"] = EngineDown("down")
+    with sqlite_office.asking("ada") as room:
         assert (await room.set_access(SetAccess(id=put.id or "", grants=()))).grants == ()
-    eve = office.people.ids["user:eve"]
-    assert all(eve in p["readers"] for p in office.vectors.payloads())
-    assert not await office.passages("eve")
+    eve = sqlite_office.people.ids["user:eve"]
+    assert all(eve in p["readers"] for p in sqlite_office.vectors.payloads())
+    assert not await sqlite_office.passages("eve")
     with pytest.raises(DocumentMissing):
-        await office.get("eve", put.id)
+        await sqlite_office.get("eve", put.id)
 
 
-async def test_a_grant_is_not_answered_before_the_index_took_it(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES)
-    office.vectors.fails["set_payload"] = EngineDown("down")
-    with office.asking("ada") as room:
+async def test_a_grant_is_not_answered_before_the_index_took_it(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES)
+    sqlite_office.vectors.fails["set_payload"] = EngineDown("down")
+    with sqlite_office.asking("ada") as room:
         with pytest.raises(Unavailable):
             await room.set_access(SetAccess(id=put.id or "", grants=("user:eve",)))
-        office.vectors.fails.clear()
+        sqlite_office.vectors.fails.clear()
         await room.set_access(SetAccess(id=put.id or "", grants=("user:eve",)))
-    assert len(await office.passages("eve")) == 1
+    assert len(await sqlite_office.passages("eve")) == 1
 
 
-async def test_the_index_catches_up_by_itself(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES, grants=("user:eve",))
-    office.vectors.fails["set_payload"] = EngineDown("down")
-    with office.asking("ada") as room:
+async def test_the_index_catches_up_by_itself(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES, grants=("user:eve",))
+    sqlite_office.vectors.fails["set_payload"] = EngineDown("down")
+    with sqlite_office.asking("ada") as room:
         await room.set_access(SetAccess(id=put.id or "", grants=()))
-    office.vectors.fails.clear()
-    eve = office.people.ids["user:eve"]
-    await office.settled(lambda: all(eve not in p["readers"] for p in office.vectors.payloads()))
-    assert len(await office.passages("ben")) == 1
+    sqlite_office.vectors.fails.clear()
+    eve = sqlite_office.people.ids["user:eve"]
+    await sqlite_office.settled(lambda: all(eve not in p["readers"] for p in sqlite_office.vectors.payloads()))
+    assert len(await sqlite_office.passages("ben")) == 1
 
 
 async def test_what_one_may_not_read_is_missing_everywhere(office: Office) -> None:
@@ -153,10 +153,10 @@ async def test_what_one_may_not_read_is_missing_everywhere(office: Office) -> No
     assert len(await office.hydrated("ada", chunks)) == 1
 
 
-async def test_readable_but_not_writable_is_forbidden(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES)
+async def test_readable_but_not_writable_is_forbidden(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES)
     document = put.id or ""
-    with office.asking("ben") as room:
+    with sqlite_office.asking("ben") as room:
         for call, request in (
             (room.update, UpdateDocument(id=document, status="draft")),
             (room.set_access, SetAccess(id=document, grants=())),
@@ -164,24 +164,24 @@ async def test_readable_but_not_writable_is_forbidden(office: Office) -> None:
         ):
             with pytest.raises(Forbidden):
                 await call(request)  # type: ignore[operator]
-    with office.asking("ada") as room, pytest.raises(Invalid):
+    with sqlite_office.asking("ada") as room, pytest.raises(Invalid):
         await room.set_access(SetAccess(id=document, owner=None))
-    with office.asking("ed") as room:
+    with sqlite_office.asking("ed") as room:
         access = await room.set_access(SetAccess(id=document, grants=("user:eve",)))
     assert (access.owner, access.grants, access.access_level) == ("user:ada", ("user:eve",), "internal")
 
 
-async def test_a_withheld_collection_is_gone_at_once(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES)
-    chunks = office.all_chunks()
-    collection = office.shelves.refs["handbook"].id
-    gone = office.callers["ada"].model_copy(update={"withheld": frozenset({collection})})
-    office.callers["ada"] = gone
-    assert not await office.hydrated("ada", chunks)
-    with office.asking("ada") as room:
+async def test_a_withheld_collection_is_gone_at_once(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES)
+    chunks = sqlite_office.all_chunks()
+    collection = sqlite_office.shelves.refs["handbook"].id
+    gone = sqlite_office.callers["ada"].model_copy(update={"withheld": frozenset({collection})})
+    sqlite_office.callers["ada"] = gone
+    assert not await sqlite_office.hydrated("ada", chunks)
+    with sqlite_office.asking("ada") as room:
         assert (await room.count_readable(CountReadable())).counts == {}
     with pytest.raises(DocumentMissing):
-        await office.get("ada", put.id)
+        await sqlite_office.get("ada", put.id)
 
 
 async def test_counts_are_of_what_one_reads(office: Office) -> None:
@@ -210,7 +210,7 @@ COLLECTIONS = ("col_x", "col_y")
     clearance=st.sampled_from(LEVELS),
     withheld=st.booleans(),
 )
-def test_reading_is_what_the_rules_say(  # noqa: PLR0917 - hypothesis gives each by name
+def test_reading_is_what_the_rules_say(
     owner: str,
     grants: set[str],
     level: Level,

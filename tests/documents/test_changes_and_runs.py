@@ -1,5 +1,7 @@
 """Changes in place, deletion, lists and runs."""
 
+import asyncio
+
 import pytest
 
 from kit.office import Office, text_document
@@ -15,6 +17,8 @@ from muniment.documents.contract import (
     RunNotOver,
     UpdateDocument,
 )
+from muniment.embedding.contract import PassageTooLong
+from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Forbidden, Invalid
 from muniment.vectors.contract import EngineDown
 
@@ -40,18 +44,18 @@ async def test_fields_change_in_place_and_null_clears(office: Office) -> None:
         assert await room.update(UpdateDocument(id=put.id or "")) == changed
 
 
-async def test_a_new_title_is_shown_at_once_and_embedded_soon(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES)
-    with office.asking("ada") as room:
+async def test_a_new_title_is_shown_at_once_and_embedded_soon(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES)
+    with sqlite_office.asking("ada") as room:
         assert (await room.update(UpdateDocument(id=put.id or "", title="Renewals"))).title == "Renewals"
-    await office.settled(lambda: any("Renewals" in text for text in office.embedding.texts))
+    await sqlite_office.settled(lambda: any("Renewals" in text for text in sqlite_office.embedding.texts))
 
     def indexed() -> bool:
-        points = [point for points in office.vectors.points.values() for point, _ in points.values()]
+        points = [point for points in sqlite_office.vectors.points.values() for point, _ in points.values()]
         return len(points) == 1 and "Renewals" in points[0].text
 
-    await office.settled(indexed)
-    (passage,) = await office.passages("ben")
+    await sqlite_office.settled(indexed)
+    (passage,) = await sqlite_office.passages("ben")
     assert (passage.document.title, passage.document.version) == ("Renewals", 1)
 
 
@@ -71,15 +75,15 @@ async def test_what_is_deleted_is_gone_and_its_key_is_free(office: Office) -> No
             await room.delete_by_key(ByKey(collection="handbook", key="a.md"))
 
 
-async def test_what_is_deleted_while_the_index_is_down_is_in_no_answer_either(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES)
-    chunks = office.all_chunks()
-    office.vectors.fails["delete"] = EngineDown("down")
-    with office.asking("ada") as room:
+async def test_what_is_deleted_while_the_index_is_down_is_in_no_answer_either(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES)
+    chunks = sqlite_office.all_chunks()
+    sqlite_office.vectors.fails["delete"] = EngineDown("down")
+    with sqlite_office.asking("ada") as room:
         await room.delete(ById(id=put.id or ""))
-    assert not await office.hydrated("ada", chunks)
-    office.vectors.fails.clear()
-    await office.settled(lambda: not office.vectors.payloads())
+    assert not await sqlite_office.hydrated("ada", chunks)
+    sqlite_office.vectors.fails.clear()
+    await sqlite_office.settled(lambda: not sqlite_office.vectors.payloads())
 
 
 async def test_lists_filter_sort_and_page(office: Office) -> None:
@@ -156,3 +160,26 @@ async def test_a_failed_run_can_be_tried_again_and_a_running_one_cancelled(offic
         await room.retry_run(ById(id=run))
     assert (await office.over("ada", run)).state == "succeeded"
     assert [p.document.key for p in await office.passages("ada")] == ["c.md"]
+
+
+async def test_the_cleaning_after_a_failure_leaves_alone_what_was_taken_up_again(sqlite_office: Office) -> None:
+    office = sqlite_office
+    office.embedding.fails = PassageTooLong("too long", index=0, tokens=300, max_tokens=256)
+    office.vectors.fails["delete"] = EngineDown("down")
+    first = await office.put("ada", "a.md", LEASES)
+    assert [v.state for v in (await office.get("ada", first.id)).versions] == ["failed"]
+    await office.settled(lambda: office.vectors.calls["delete"] == 1)
+    office.embedding.fails = None
+    again = await office.put("ada", "a.md", LEASES)
+    assert (again.id, again.version) == (first.id, 1)
+    office.vectors.fails.clear()
+
+    async def at_rest() -> bool:
+        with office.asking("root") as room:
+            counts = (await room.status(Nothing())).runs
+        return not counts.get("queued") and not counts.get("running")
+
+    async with asyncio.timeout(20):
+        while not await at_rest():  # noqa: ASYNC110 - what is waited for has no event to tell of it
+            await asyncio.sleep(0.05)
+    assert len(await office.passages("ben")) == 1

@@ -50,18 +50,18 @@ async def test_a_room_stopped_at_any_step_goes_on_when_it_is_opened_again(
         ]
 
 
-async def test_a_version_replaces_the_other_in_one_moment(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES)
-    uploaded = await office.upload("ada", text_document("a.md", TRUCKS))
-    done = asyncio.create_task(office.over("ada", uploaded.run))
+async def test_a_version_replaces_the_other_in_one_moment(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES)
+    uploaded = await sqlite_office.upload("ada", text_document("a.md", TRUCKS))
+    done = asyncio.create_task(sqlite_office.over("ada", uploaded.run))
     seen: list[tuple[int, ...]] = []
     while not done.done():
-        hydrated = await office.hydrated("ben", office.all_chunks())
+        hydrated = await sqlite_office.hydrated("ben", sqlite_office.all_chunks())
         seen.append(tuple(p.document.version for p in hydrated))
         await asyncio.sleep(0)
     assert set(seen) <= {(1,), (2,)}
-    assert [p.document.title for p in await office.passages("ben")] == ["Trucks"]
-    assert (await office.get("ben", put.id)).version == 2
+    assert [p.document.title for p in await sqlite_office.passages("ben")] == ["Trucks"]
+    assert (await sqlite_office.get("ben", put.id)).version == 2
 
 
 async def test_versions_uploaded_at_once_end_with_the_newest(office: Office) -> None:

@@ -47,13 +47,13 @@ async def test_a_document_is_kept_read_found_and_told_of(office: Office) -> None
     await office.heard("document.created")
 
 
-async def test_the_same_again_is_no_new_work(office: Office) -> None:
-    first = await office.put("ada", "leases.md", LEASES, tags=("storage",))
-    embedded = len(office.embedding.texts)
-    again = await office.put("ada", "leases.md", LEASES, tags=("storage",))
+async def test_the_same_again_is_no_new_work(sqlite_office: Office) -> None:
+    first = await sqlite_office.put("ada", "leases.md", LEASES, tags=("storage",))
+    embedded = len(sqlite_office.embedding.texts)
+    again = await sqlite_office.put("ada", "leases.md", LEASES, tags=("storage",))
     assert (again.id, again.version, again.duplicate, again.run) == (first.id, 1, True, None)
-    assert len(office.embedding.texts) == embedded
-    assert len((await office.get("ada", first.id)).versions) == 1
+    assert len(sqlite_office.embedding.texts) == embedded
+    assert len((await sqlite_office.get("ada", first.id)).versions) == 1
 
 
 async def test_the_same_bytes_with_other_options_change_fields_in_place(office: Office) -> None:
@@ -114,30 +114,30 @@ async def test_a_version_that_fails_leaves_the_older_one_and_its_bytes_may_be_tr
     assert [d.id for d in failed.items] == [first.id]
 
 
-async def test_a_key_of_others_is_taken_or_forbidden(office: Office) -> None:
-    await office.put("ada", "secret.md", LEASES, access_level="restricted")
-    await office.put("ada", "open.md", LEASES)
+async def test_a_key_of_others_is_taken_or_forbidden(sqlite_office: Office) -> None:
+    await sqlite_office.put("ada", "secret.md", LEASES, access_level="restricted")
+    await sqlite_office.put("ada", "open.md", LEASES)
     with pytest.raises(KeyTaken):
-        await office.upload("ben", text_document("secret.md", TRUCKS))
+        await sqlite_office.upload("ben", text_document("secret.md", TRUCKS))
     with pytest.raises(Forbidden):
-        await office.upload("ben", text_document("open.md", TRUCKS))
-    put = await office.put("ed", "open.md", TRUCKS)
+        await sqlite_office.upload("ben", text_document("open.md", TRUCKS))
+    put = await sqlite_office.put("ed", "open.md", TRUCKS)
     assert put.version == 2
 
 
-async def test_only_members_upload(office: Office) -> None:
+async def test_only_members_upload(sqlite_office: Office) -> None:
     with pytest.raises(CollectionMissing):
-        await office.upload("eve", text_document("a.md", LEASES))
+        await sqlite_office.upload("eve", text_document("a.md", LEASES))
     with pytest.raises(Forbidden):
-        await office.upload("root", text_document("a.md", LEASES))
-    await office.put("ada", "a.md", LEASES, grants=("user:eve",))
+        await sqlite_office.upload("root", text_document("a.md", LEASES))
+    await sqlite_office.put("ada", "a.md", LEASES, grants=("user:eve",))
     with pytest.raises(Forbidden):
-        await office.upload("eve", text_document("b.md", LEASES))
+        await sqlite_office.upload("eve", text_document("b.md", LEASES))
     with pytest.raises(CollectionMissing):
-        await office.upload("ada", text_document("a.md", LEASES), collection="unknown")
-    office.user("viewer", role="viewer", member_of=["handbook"])
+        await sqlite_office.upload("ada", text_document("a.md", LEASES), collection="unknown")
+    sqlite_office.user("viewer", role="viewer", member_of=["handbook"])
     with pytest.raises(Forbidden):
-        await office.upload("viewer", text_document("c.md", LEASES))
+        await sqlite_office.upload("viewer", text_document("c.md", LEASES))
 
 
 @pytest.mark.parametrize("name", ["../up.md", "a/../../b.md", "/etc/passwd", "C:\\x.md", "a\nb.md", "..\\up.md"])
@@ -152,16 +152,16 @@ async def test_a_path_trick_is_refused_by_name_of_the_field(sqlite_office: Offic
     assert not (await sqlite_office.listed("ada")).items
 
 
-async def test_a_refused_document_does_not_hold_up_the_others(office: Office) -> None:
-    uploaded = await office.upload(
+async def test_a_refused_document_does_not_hold_up_the_others(sqlite_office: Office) -> None:
+    uploaded = await sqlite_office.upload(
         "ada", text_document("a.md", LEASES), NewDocument(content=TRUCKS, name="../b.md")
     )
     good, bad = uploaded.documents
     assert (good.problem, bad.id) == (None, None)
     assert bad.problem is not None
-    assert (await office.over("ada", uploaded.run)).state == "succeeded"
+    assert (await sqlite_office.over("ada", uploaded.run)).state == "succeeded"
     with pytest.raises(Invalid) as refused:
-        await office.upload("ada", *(NewDocument(content=TRUCKS, name=f"../{n}.md") for n in range(2)))
+        await sqlite_office.upload("ada", *(NewDocument(content=TRUCKS, name=f"../{n}.md") for n in range(2)))
     assert len(refused.value.extra["documents"]) == 2
 
 
@@ -199,15 +199,15 @@ async def test_a_key_twice_in_one_upload_is_two_versions(office: Office) -> None
     assert [p.document.title for p in await office.passages("ben")] == ["Trucks"]
 
 
-async def test_access_left_out_keeps_what_stands(office: Office) -> None:
-    put = await office.put("ada", "a.md", LEASES, access_level="confidential", grants=("user:eve",))
-    await office.put("ada", "a.md", TRUCKS)
-    document = await office.get("ada", put.id)
+async def test_access_left_out_keeps_what_stands(sqlite_office: Office) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES, access_level="confidential", grants=("user:eve",))
+    await sqlite_office.put("ada", "a.md", TRUCKS)
+    document = await sqlite_office.get("ada", put.id)
     assert (document.access_level, document.grants, document.owner) == ("confidential", ("user:eve",), "user:ada")
-    await office.put("ada", "a.md", LEASES, grants=())
-    assert (await office.get("ada", put.id)).grants == ()
+    await sqlite_office.put("ada", "a.md", LEASES, grants=())
+    assert (await sqlite_office.get("ada", put.id)).grants == ()
     with pytest.raises(DocumentMissing):
-        await office.get("eve", put.id)
+        await sqlite_office.get("eve", put.id)
 
 
 async def test_subjects_must_exist_and_an_owner_is_a_user(sqlite_office: Office) -> None:
@@ -219,17 +219,17 @@ async def test_subjects_must_exist_and_an_owner_is_a_user(sqlite_office: Office)
     assert (await sqlite_office.get("eve", put.id)).owner == "user:eve"
 
 
-async def test_front_matter_yields_to_options_and_never_says_who_reads(office: Office) -> None:
+async def test_front_matter_yields_to_options_and_never_says_who_reads(sqlite_office: Office) -> None:
     text = (
         "---\ntitle: From front matter\nauthor: Grace\nstatus: review\nowner: user:eve\ngrants: [user:eve]\n"
         "access_level: public\nsquad: blue\n---\n" + LEASES
     )
-    put = await office.put("ada", "a.md", text, status="approved", access_level="confidential")
-    document = await office.get("ada", put.id)
+    put = await sqlite_office.put("ada", "a.md", text, status="approved", access_level="confidential")
+    document = await sqlite_office.get("ada", put.id)
     assert (document.title, document.author, document.status) == ("From front matter", "Grace", "approved")
     assert (document.owner, document.grants, document.access_level) == ("user:ada", (), "confidential")
     assert document.metadata["squad"] == "blue"
     with pytest.raises(DocumentMissing):
-        await office.get("eve", put.id)
-    untitled = await office.put("ada", "notes/plain.txt", "no heading here", media_type="text/plain")
-    assert (await office.get("ada", untitled.id)).title.startswith("plain")
+        await sqlite_office.get("eve", put.id)
+    untitled = await sqlite_office.put("ada", "notes/plain.txt", "no heading here", media_type="text/plain")
+    assert (await sqlite_office.get("ada", untitled.id)).title.startswith("plain")

@@ -57,7 +57,7 @@ class Office:
 
     @classmethod
     def staffed(cls, folder: Path, database_url: str, tokenizer: Path) -> Self:
-        """With the collection `handbook`: ada, ben and the editor ed are members, eve and the admin root are not."""
+        """With the collection `handbook`: ada, ben and the editor ed are members, eve and root are not."""
         office = cls(folder, database_url, tokenizer)
         office.shelves.add("handbook")
         office.user("ada", member_of=["handbook"], clearance="confidential")
@@ -82,13 +82,14 @@ class Office:
             addresses={},
             peers={},
         )
-        neighbours = (
-            cast("Identity", self.people),
-            cast("Collections", self.shelves),
-            cast("Embedding", self.embedding),
-            cast("Vectors", self.vectors),
-        )
-        async with build(DocumentsSettings(**settings), ground, *neighbours) as service:
+        async with build(
+            DocumentsSettings(**settings),
+            ground,
+            identity=cast("Identity", self.people),
+            collections=cast("Collections", self.shelves),
+            embedding=cast("Embedding", self.embedding),
+            vectors=cast("Vectors", self.vectors),
+        ) as service:
             self.room = local(Documents, service)
             yield self.room
 

@@ -26,6 +26,7 @@ from muniment.vectors.contract import Vectors
 async def build(
     settings: DocumentsSettings,
     ground: Ground,
+    *,
     identity: Identity,
     collections: Collections,
     embedding: Embedding,

@@ -48,6 +48,7 @@ class Embedder:
         target: Target,
         version: str,
         pieces: Sequence[Piece],
+        *,
         texts: Sequence[str],
         vectors: Matrix,
         payload: Payload,

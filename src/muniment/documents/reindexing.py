@@ -86,7 +86,7 @@ class Reindexing:
                 payload = document_payload(
                     fresh.document, registry.seen(fresh.document, fresh.version), fresh.version
                 )
-                await self._embedder.upsert(target, version, some, texts, vectors, payload)
+                await self._embedder.upsert(target, version, some, texts=texts, vectors=vectors, payload=payload)
         return True
 
     async def _stored(

@@ -157,7 +157,9 @@ class Ingestion:
             if last and start and not await self._note(job, draft, "embedded", start):
                 return False
             with _seconds.labels("index").time():
-                await self._embedder.upsert(target, draft.version, pieces, texts, vectors, payload)
+                await self._embedder.upsert(
+                    target, draft.version, pieces, texts=texts, vectors=vectors, payload=payload
+                )
             if not await self._note(job, draft, "indexed" if last else "chunked", end):
                 return False
         return True

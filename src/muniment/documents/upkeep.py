@@ -30,8 +30,18 @@ class Upkeep:
         await self._indexing.push(OfDocumentJob.model_validate(job.request).document)
 
     async def clean(self, job: Job) -> None:
-        """Remove points, and blobs where nothing reads them any more."""
-        await clean(self._parts, Clean.model_validate(job.request))
+        """Remove points, and blobs where nothing reads them any more.
+
+        A version that was given up may have been taken up again since: its points are not ours to remove.
+        """
+        what = Clean.model_validate(job.request)
+        over = versions.c.state.in_(("retired", "failed"))
+        query = select(versions.c.id).where(versions.c.id.in_(what.versions), ~over)
+        async with self._database.read() as connection:
+            alive = set((await connection.scalars(query)).all())
+        dead = tuple(version for version in what.versions if version not in alive)
+        if dead:
+            await clean(self._parts, what.model_copy(update={"versions": dead}))
 
     async def purge(self, job: Job) -> None:
         """Remove all documents of a deleted collection, then say so."""
