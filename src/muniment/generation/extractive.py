@@ -47,7 +47,9 @@ def coverage(candidate: Candidate, weights: Mapping[str, float]) -> float:
 
 def shortlist(found: Sequence[Candidate], weights: Mapping[str, float], most: int = SHORTLIST) -> list[Candidate]:
     """The sentences worth embedding: those that cover the question, of the best sources first."""
-    return sorted(found, key=lambda c: -(coverage(c, weights) + _RANK / (1 + c.source)))[:most]
+    # The first of those that say the same: repeated text must not crowd out the rest.
+    distinct = {candidate.text: candidate for candidate in reversed(found)}
+    return sorted(distinct.values(), key=lambda c: -(coverage(c, weights) + _RANK / (1 + c.source)))[:most]
 
 
 def choose(

@@ -35,11 +35,14 @@ class LocalModel:
         """
         server = await self._loaded()
         loop, queue, left = asyncio.get_running_loop(), asyncio.Queue[str | None](), False
+        refusals: list[str] = []
 
         def hear(event: Any) -> bool:
-            choices = event.get("choices") if isinstance(event, dict) else None
-            text = choices[0].get("delta", {}).get("content") if choices else None
-            if text:
+            # The library swallows what is raised here.
+            if "error" in event:
+                refusals.append(str(event["error"]))
+            choices = event.get("choices")
+            if choices and (text := choices[0].get("delta", {}).get("content")):
                 loop.call_soon_threadsafe(queue.put_nowait, text)
             return left
 
@@ -55,6 +58,8 @@ class LocalModel:
                 while (text := await queue.get()) is not None:
                     yield text
                 await speaking
+                if refusals:
+                    raise ValueError(refusals[0])
             except (ValueError, RuntimeError) as refused:
                 raise LlmDown(f"the local model refuses: {refused}", model=self.name) from refused
             finally:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from muniment.generation.contract import LlmDown
 from muniment.generation.prompt import Message
@@ -56,7 +57,7 @@ class OpenAiModel:
                 async with aclosing(self._events(reply.content)) as events:
                     async for text in events:
                         yield text
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as failed:
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, ConnectionError) as failed:
             reason = str(failed) or type(failed).__name__
             raise LlmDown(f"the language model's server does not answer: {reason}", model=self.name) from failed
 
@@ -79,7 +80,7 @@ class OpenAiModel:
             # Only the read is bounded: a deadline around a yield would leak into whoever reads.
             try:
                 line = await asyncio.wait_for(content.readline(), patience)
-            except ValueError as endless:
+            except (ValueError, HttpProcessingError) as endless:
                 raise LlmDown("the language model's server sends a line without end", model=self.name) from endless
             if not line:
                 raise LlmDown("the language model's server broke off in mid-answer", model=self.name)

@@ -19,7 +19,7 @@ _BOILERPLATE = re.compile(
     r"|skip to (?:main )?content"
     r"|\bcookies?\b.*\b(?:accept|policy|consent)|privacy policy|terms of (?:use|service)$|page \d+ of \d+"
     r"|click here|subscribe to|sign up for our|^last (?:updated|modified)\b|^(?:previous|next|back to top)\b[^.]*$"
-    r"|\.{4,}\s*\d+|(?:\s\.){4,}|(?:[^|\n]{1,30}\s[|\u00b7\u2022>»]\s){3,}",
+    r"|\.{5,}|(?:\s\.){4,}|(?:[^|\n]{1,30}\s[|\u00b7\u2022>»]\s){3,}",
     re.IGNORECASE,
 )
 _DANGLING = re.compile(
