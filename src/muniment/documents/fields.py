@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import Field, JsonValue, TypeAdapter
 
@@ -15,6 +15,7 @@ from muniment.vectors.contract import Payload, Scalar
 
 FILTERED = FIELD_NAMES - {"title", "summary"}
 MOST_METADATA_CHARACTERS = 65_536
+MOST_FILTERED_CHARACTERS = 1024
 DEFAULT_TYPE = "Other"
 _MOST_DEPTH = 32
 _LARGEST = 2**63
@@ -127,9 +128,16 @@ def _flat(prefix: str, values: Mapping[str, JsonValue]) -> Iterator[tuple[str, S
         if isinstance(value, dict):
             yield from _flat(path, value)
         elif isinstance(value, list):
-            yield path, tuple(item for item in value if isinstance(item, str | bool | int | float))
-        elif value is not None:
+            yield path, tuple(item for item in value if _short(item))
+        elif _short(value):
             yield path, value
+
+
+def _short(value: JsonValue) -> TypeGuard[Scalar]:
+    """Whether it can be filtered by; a long text, which nobody asks for whole, would stand in every point."""
+    if isinstance(value, str):
+        return len(value) <= MOST_FILTERED_CHARACTERS
+    return isinstance(value, bool | int | float)
 
 
 def metadata_names(seen: Effective) -> frozenset[str]:

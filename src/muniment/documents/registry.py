@@ -190,8 +190,8 @@ async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Seq
                 )
             ),
         )
-        .join(documents, documents.c.current == chunks.c.version)
         .join(versions, versions.c.id == chunks.c.version)
+        .join(documents, and_(documents.c.id == versions.c.document, documents.c.current == versions.c.id))
         .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
         .where(chunks.c.id.in_(chunk_ids))
     )  # fmt: skip
