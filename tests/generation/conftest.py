@@ -14,7 +14,7 @@ from muniment.generation.contract import Source
 from muniment.generation.openai import OpenAiModel
 from muniment.generation.service import Configured, PassageWriter
 from muniment.kernel.problems import Unavailable
-from muniment.kernel.text.terms import terms
+from muniment.text.terms import terms
 
 
 class WordVectors:

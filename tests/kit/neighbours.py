@@ -15,8 +15,8 @@ from muniment.kernel.caller import Caller, caller
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
-from muniment.kernel.text.terms import terms
 from muniment.models.contract import FileRef
+from muniment.text.terms import terms
 
 DIMENSIONS = 16
 

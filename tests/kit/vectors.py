@@ -11,7 +11,7 @@ import numpy as np
 
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
-from muniment.kernel.text.terms import terms
+from muniment.text.terms import terms
 from muniment.vectors.contract import (
     AllOf,
     AnyOf,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from muniment.kernel.text.terms import terms
+from muniment.text.terms import terms
 from muniment.vectors.contract import AllOf, AnyOf, Condition, Exists, Filter, NoneOf, Payload, Point, Range
 
 AVERAGE_LENGTH = 10.0

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muniment.kernel.model import Nothing
-from muniment.kernel.text.terms import terms
+from muniment.text.terms import terms
 from muniment.vectors.contract import (
     AllOf,
     AnyOf,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from muniment.generation.contract import Sentence, Source
-from muniment.kernel.text.sentences import sentences
+from muniment.text.sentences import sentences
 
 NO_ANSWER = "NO ANSWER"
 _RULES = (

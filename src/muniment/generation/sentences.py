@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from muniment.generation.contract import Source
-from muniment.kernel.text.sentences import sentences
-from muniment.kernel.text.terms import terms
+from muniment.text.sentences import sentences
+from muniment.text.terms import terms
 
 LONGEST, SHORTEST = 600, 12
 _MARKER = re.compile(r"(?:[-*+\u2022\u2023\u25e6\u25aa\u25cf]|\(?(?:\d{1,3}|[A-Za-z])[.)]|>)\s+(?:\[[ xX]\]\s+)?")

@@ -29,8 +29,8 @@ from muniment.kernel.contract import Stream
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import NotAvailable, Problem
-from muniment.kernel.text.terms import language_of, terms
 from muniment.models.contract import ModelUnavailable
+from muniment.text.terms import language_of, terms
 
 EXTRACTIVE = "extractive"
 _log = get_logger(__name__)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from muniment.generation.contract import Checked, Quote, Source, Verdict
 from muniment.kernel.model import Matrix
-from muniment.kernel.text.sentences import sentences
-from muniment.kernel.text.terms import terms
+from muniment.text.sentences import sentences
+from muniment.text.terms import terms
 
 SHORTLIST = 10
 _MOST_BEARING = 3

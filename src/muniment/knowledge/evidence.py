@@ -6,8 +6,8 @@ score, which only orders the hits of one answer.
 
 from collections.abc import Mapping, Sequence
 
-from muniment.kernel.text.terms import language_of, terms
 from muniment.retrieval.contract import Hit, Weights
+from muniment.text.terms import language_of, terms
 
 # Fitted on xquad_abstain: a logistic regression over the best passage, which `bench/abstention.py` derives again,
 # cross-validated by article. A question in other words than the text's shares few terms with it: a cosine over

@@ -180,7 +180,7 @@ class WeighTerms(Model):
 
 
 class TermWeights(Model):
-    """IDF by term (as `kernel.text.terms` makes them); a term no visible point holds has the largest IDF."""
+    """IDF by term (as `muniment.text.terms` makes them); a term no visible point holds has the largest IDF."""
 
     weights: dict[str, float]
     unknown: tuple[str, ...]

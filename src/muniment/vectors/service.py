@@ -10,7 +10,7 @@ import numpy as np
 
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Invalid
-from muniment.kernel.text.terms import terms
+from muniment.text.terms import terms
 from muniment.vectors import bm25
 from muniment.vectors.contract import (
     AnyOf,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from muniment.documents.chunking.tokens import TokenIndex
 from muniment.documents.contract import ChunkKind
 from muniment.documents.parsing.model import Block, BlockKind
-from muniment.kernel.text.sentences import sentences
+from muniment.text.sentences import sentences
 
 MOST_CHARACTERS = 4_000
 """A chunk's length whatever its tokens: a word of any length may be one unknown token."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.kernel.text.sentences import sentences
+from muniment.text.sentences import sentences
 
 
 def cut(text):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.kernel.text.terms import spans, terms
+from muniment.text.terms import spans, terms
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from py_rust_stemmers import SnowballStemmer
 
-from muniment.kernel.text.stop_words import CLITICS, STOP_WORDS
+from muniment.text.stop_words import CLITICS, STOP_WORDS
 
 _STEMMERS = {
     "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
