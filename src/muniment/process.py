@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import uvicorn
+from opentelemetry import trace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from muniment.app import CONTRACTS, Opened, contracts_of, data_folder, open_house
 from muniment.identity.contract import Identity
 from muniment.kernel.contract import room_of
+from muniment.kernel.extras import late
 from muniment.kernel.logs import configure_logs
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
@@ -109,6 +111,7 @@ def serve(
     """
     process = configuration.section("", ProcessSettings)
     configure_logs(process.log_level, process.log_format)
+    _export_spans()
     data = data_folder(configuration)
     open_data_folder(data)
     served = [room_of(c) for c in contracts_of(rooms)]
@@ -147,6 +150,17 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._then()
+
+
+def _export_spans() -> None:
+    """Send spans to the collector that OpenTelemetry's own variable names, if it names one."""
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        sdk = late("opentelemetry.sdk.trace", extra="otlp")
+        export = late("opentelemetry.sdk.trace.export", extra="otlp")
+        otlp = late("opentelemetry.exporter.otlp.proto.http.trace_exporter", extra="otlp")
+        provider = sdk.TracerProvider()
+        provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
+        trace.set_tracer_provider(provider)
 
 
 async def _serve(
