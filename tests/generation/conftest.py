@@ -59,7 +59,7 @@ class Server:
 
         return reply
 
-    async def silent(self, response):
+    async def silent(self, _):
         await self.gone.wait()
 
     async def handle(self, request):

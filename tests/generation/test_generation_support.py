@@ -9,8 +9,8 @@ SOURCES = (
     Source(
         title="Vault",
         section=("Leases",),
-        text="The vault renews every lease after 10 seconds. A lease expires when the vault fails to renew it within "
-        "30 seconds. The master key is never written to disk.",
+        text="The vault renews every lease after 10 seconds. A lease expires when the vault fails to renew it "
+        "within 30 seconds. The master key is never written to disk.",
     ),
     Source(title="Team", section=(), text="Ada Example leads the storage team since 2019. The team sits in Bern."),
 )

@@ -58,13 +58,13 @@ class LocalModel:
                 while (text := await queue.get()) is not None:
                     yield text
                 await speaking
-                if refusals:
-                    raise ValueError(refusals[0])
             except (ValueError, RuntimeError) as refused:
-                raise LlmDown(f"the local model refuses: {refused}", model=self.name) from refused
+                refusals.append(str(refused))
             finally:
                 left = True
                 await asyncio.wait({speaking})
+        if refusals:
+            raise LlmDown(f"the local model refuses: {refusals[0]}", model=self.name)
 
     async def close(self) -> None:
         """Unload it."""
