@@ -41,9 +41,11 @@ async def test_the_same_model_by_its_own_server_and_in_process(models, embedding
     settings = xllamacpp.CommonParams()
     settings.model.path, settings.n_ctx, settings.n_parallel, settings.port = str(path), 1024, 1, 0
     settings.verbosity, settings.warmup, settings.api_keys = -1, False, ["sk-test"]
+    for threads in (settings.cpuparams, settings.cpuparams_batch):
+        threads.n_threads, threads.poll = 1, 0
     served = xllamacpp.Server(settings)
     async with writer_at(
-        f"{served.listening_address}/v1", embedding, most_tokens=24, first_seconds=30, idle_seconds=30
+        f"{served.listening_address}/v1", embedding, most_tokens=12, first_seconds=30, idle_seconds=30
     ) as writer:
         sentences, finished = await written(writer, leases)
         assert finished == Finished(model="m")
@@ -53,7 +55,7 @@ async def test_the_same_model_by_its_own_server_and_in_process(models, embedding
         assert finished == Finished(model="extractive", degraded=("llm",))
     del served
 
-    local = LocalModel(room, BUNDLED_LLM, threads=2, context_tokens=1024, most_tokens=24, temperature=0)
+    local = LocalModel(room, BUNDLED_LLM, threads=1, context_tokens=1024, most_tokens=12, temperature=0)
     writer = PassageWriter(embedding, [Configured(local, "local", 0)], most_prompt_characters=1000)
     try:
         again, finished = await written(writer, leases, model=BUNDLED_LLM)

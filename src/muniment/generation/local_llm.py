@@ -93,7 +93,10 @@ class LocalModel:
     def _serve(self, library: Any, path: Path, context_tokens: int) -> Any:
         settings = library.CommonParams()
         settings.model.path = str(path)
-        settings.n_ctx, settings.n_parallel, settings.cpuparams.n_threads = context_tokens, 1, self._threads
+        settings.n_ctx, settings.n_parallel = context_tokens, 1
+        for threads in (settings.cpuparams, settings.cpuparams_batch):
+            # Threads that spin while they wait would take the machine from searches.
+            threads.n_threads, threads.poll = self._threads, 0
         settings.verbosity, settings.warmup, settings.ui = -1, False, False
         # The library opens a port whether one wants it or not: on loopback, and with a key that nobody has.
         settings.port, settings.api_keys = 0, [secrets.token_urlsafe(32)]
