@@ -98,5 +98,5 @@ def made_at(document_id: str) -> datetime:
 
 
 def modified_at(row: Row[Any], version: Row[Any] | None) -> datetime:
-    """When these bytes were uploaded."""
-    return made_at(row.id) if version is None else version.created_at
+    """When these bytes were uploaded; an id is made a moment after the upload's time was taken."""
+    return made_at(row.id) if version is None else max(version.created_at, made_at(row.id))

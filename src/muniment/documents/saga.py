@@ -11,7 +11,7 @@ from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, OfDocument
 from muniment.documents.contract import FileEmpty
 from muniment.documents.embedder import Embedder
 from muniment.documents.fields import Effective, Layer, effective, said_by
-from muniment.documents.indexing import document_payload, made_at
+from muniment.documents.indexing import document_payload, made_at, modified_at
 from muniment.documents.ingest_store import AT_WORK, Work
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pool import Parsers
@@ -75,7 +75,11 @@ class Ingestion:
         if target is None:
             return  # its documents are being purged
         draft = await self._draft(job, work, target)
-        if draft is None or not await self._index(job, work, target, draft) or not await self._flip(work, target):
+        if (
+            draft is None
+            or not await self._index(job, work, target, draft)
+            or not await self._flip(job, work, target)
+        ):
             await self._gone(job, version, target.index_name)
 
     async def _draft(self, job: Job, work: Work, target: Target) -> Draft | None:
@@ -160,7 +164,8 @@ class Ingestion:
                 await self._embedder.upsert(
                     target, draft.version, pieces, texts=texts, vectors=vectors, payload=payload
                 )
-            if not await self._note(job, draft, "indexed" if last else "chunked", end):
+            # What is done in one slice is noted by the flip: a commit costs more than the step.
+            if (start or not last) and not await self._note(job, draft, "indexed" if last else "chunked", end):
                 return False
         return True
 
@@ -170,18 +175,18 @@ class Ingestion:
             await ingest_store.progress(connection, job.id, done, len(draft.pieces))
             return await ingest_store.step(connection, draft.version, values)
 
-    async def _flip(self, work: Work, target: Target) -> bool:
+    async def _flip(self, job: Job, work: Work, target: Target) -> bool:
         """Make the version the current one, with points that say what the tables say at that very moment."""
         while True:
             async with self._database.write() as connection:
-                flipped = await self._flipped(connection, work, target)
+                flipped = await self._flipped(connection, job, work, target)
             if flipped is not None:
                 if flipped:
                     _ingested.inc()
                 return flipped
             await self._refresh(work, target)
 
-    async def _flipped(self, connection: AsyncConnection, work: Work, target: Target) -> bool | None:
+    async def _flipped(self, connection: AsyncConnection, job: Job, work: Work, target: Target) -> bool | None:
         """Whether it was done; None when the points are to be refreshed first."""
         at, version = now(), work.version.id
         document = await registry.document(connection, work.document.id, lock=True)
@@ -199,9 +204,13 @@ class Ingestion:
             values = {"state": "retired", "current_to": at}
             await registry.change_version(connection, before.id, values)
             await self._clean(connection, document.collection, before.index_name, before.id)
-        await ingest_store.step(connection, version, {"state": "current", "current_from": at})
+        values = {"state": "current", "current_from": at, "indexed_chunks": fresh.chunks}
+        await ingest_store.step(connection, version, values)
+        await ingest_store.progress(connection, job.id, fresh.chunks, fresh.chunks)
         seen = registry.seen(document, fresh)
-        columns = registry.columns_of(seen, created_at=made_at(document.id), modified_at=fresh.created_at)
+        columns = registry.columns_of(
+            seen, created_at=made_at(document.id), modified_at=modified_at(document, fresh)
+        )
         await registry.change(connection, document.id, {**columns, "current": version})
         if seen.title != fresh.title:
             await self._parts.jobs.enqueue(
