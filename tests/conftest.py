@@ -6,6 +6,8 @@ tests take it and open their room's database there, so that each of them runs on
     async def test_something(database_url: str) -> None:
         async with open_database(database_url, room="documents", migrations=MIGRATIONS) as database: ...
 
+`house`: a house that runs, in one process and then in many, shared by all tests of a session.
+
 `sqlite_url`, `postgresql_url`: one of the two alone. The server is started once for all test processes, when
 the first test asks for it. Helpers that are no fixtures live in `kit`; `kit.migrations` has
 `assert_migrations_match`, which every room with tables calls.
@@ -19,6 +21,7 @@ from uuid import uuid4
 import pytest
 
 from kit.postgresql import drop_databases, server_url
+from kit.running import RunningHouse, running
 
 
 @pytest.fixture
@@ -41,3 +44,10 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(scope="session", params=["one", "many"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
+    folder: Path = tmp_path_factory.mktemp(f"house-{request.param}")
+    with running(folder, request.param) as house:
+        yield house
