@@ -68,6 +68,8 @@ class Upkeep:
                 await connection.execute(delete(documents).where(documents.c.id.in_(some)))
             done += len(some)
             await self._parts.jobs.progress(job.id, done, done)
+        for index in indexes:  # what became current between the removal of its points and that of its row
+            await self._indexing.remove(index, "collection", [collection])
         await self._collections.purged(Purged(collection=collection))
 
     async def sweep(self) -> None:
@@ -77,7 +79,11 @@ class Upkeep:
         while True:
             await self._give_up_lost()
             async with self._database.write() as connection:
-                await connection.execute(delete(uploads).where(uploads.c.created_at < now() - old))
+                before = now() - old
+                await connection.execute(delete(uploads).where(uploads.c.created_at < before))
+                # Nobody was given the id of a job that only keeps the index in step.
+                done = (jobs.c.state == "succeeded", jobs.c.kind.in_(("access", "clean")))
+                await connection.execute(delete(jobs).where(*done, jobs.c.ended_at < before))
             swept = await self._parts.blobs.sweep(old.total_seconds())
             if swept:
                 _log.info("swept", staged=swept)
