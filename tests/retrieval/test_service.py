@@ -20,7 +20,7 @@ from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.problems import Invalid, NotAvailable, Unavailable
 from muniment.retrieval.contract import Search, Weigh
 from muniment.retrieval.service import HybridRetrieval
-from muniment.vectors.contract import AnyOf, Found, NoneOf, ScoredPoint, TermWeights
+from muniment.vectors.contract import AnyOf, Found, IndexMissing, NoneOf, ScoredPoint, TermWeights
 
 INDEX = IndexRef(name="m.r.1", model="m", recipe="r", generation=1)
 
@@ -216,3 +216,20 @@ async def test_terms_are_weighed_in_the_same_scope():
     assert engine.asked[0].readers == {"usr_1"}
     with calling_as(Caller(principal="usr_1", name="ada")):
         assert (await service.weigh(Weigh(text="lease"))).weights == {}
+
+
+class NothingYet(Engine):
+    """The index is made by its first document, and there is none."""
+
+    async def search(self, request):
+        raise IndexMissing("there is no index", index=request.index)
+
+    async def weigh(self, request):
+        raise IndexMissing("there is no index", index=request.index)
+
+
+async def test_before_the_first_document_nothing_is_found_and_nothing_fails():
+    service, _ = room(engine=NothingYet())
+    assert (await search(service)).hits == ()
+    with calling_as(ADA):
+        assert (await service.weigh(Weigh(text="leases"))).weights == {}

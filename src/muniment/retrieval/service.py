@@ -22,10 +22,13 @@ from muniment.vectors.contract import (
     AnyQuery,
     DenseQuery,
     Filter,
+    Found,
+    IndexMissing,
     KeywordQuery,
     NoneOf,
     ScoredPoint,
     SearchPoints,
+    TermWeights,
     Vectors,
     WeighTerms,
 )
@@ -81,24 +84,33 @@ class HybridRetrieval:
         readers = caller().tokens
         if not readers or not scope.indexes:
             return Weights(weights={}, unknown=())
-        found = await asyncio.gather(
-            *(
-                self._vectors.weigh(
-                    WeighTerms(
-                        index=index,
-                        text=request.text,
-                        language=scope.language,
-                        readers=readers,
-                        filter=scope.filter,
-                    )
-                )
-                for index in scope.indexes
+        asked = [
+            WeighTerms(
+                index=index, text=request.text, language=scope.language, readers=readers, filter=scope.filter
             )
-        )
+            for index in scope.indexes
+        ]
+        found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in asked)) if w is not None]
+        if not found:
+            return Weights(weights={}, unknown=())
         terms = {term for weights in found for term in weights.weights}
         unknown = set.intersection(*(set(weights.unknown) for weights in found))
         lightest = {t: min(w.weights[t] for w in found if t in w.weights) for t in sorted(terms)}
         return Weights(weights=lightest, unknown=tuple(sorted(unknown)))
+
+    async def _weights(self, terms: WeighTerms) -> TermWeights | None:
+        """None while nothing has been written to the index: it is made by its first document."""
+        try:
+            return await self._vectors.weigh(terms)
+        except IndexMissing:
+            return None
+
+    async def _found(self, search: SearchPoints) -> Found:
+        """Nothing, while nothing has been written to the index."""
+        try:
+            return await self._vectors.search(search)
+        except IndexMissing:
+            return Found(lists=tuple(() for _ in search.queries))
 
     async def _scope(self, names: Sequence[str] | None, wanted: Filter) -> _Scope:
         withheld = tuple(sorted(caller().withheld))
@@ -175,7 +187,7 @@ class HybridRetrieval:
                 asked.append(
                     SearchPoints(index=index, queries=tuple(queries), readers=caller().tokens, filter=scope.filter)
                 )
-        found = await asyncio.gather(*(self._vectors.search(search) for search in asked))
+        found = await asyncio.gather(*(self._found(search) for search in asked))
         orders = []
         for search, answer in zip(asked, found, strict=True):
             lists = {
