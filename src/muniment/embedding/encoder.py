@@ -1,5 +1,6 @@
 """A model in memory: its tokenizer and its graph. Blocking; called from threads."""
 
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +34,8 @@ class Encoder:
 
         Raises ModelBroken when they cannot be read.
         """
+        # Read when the library is imported; else it reports its use to its makers, from each user's machine.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         runtime, tokenizers = late("onnxruntime"), late("tokenizers")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
