@@ -51,7 +51,8 @@ def configure_logs(level: str, form: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    for chatty in ("aiosqlite", "alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _request_of_the_caller(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
