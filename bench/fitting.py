@@ -46,7 +46,7 @@ def scored(features: Numbers, weights: Numbers) -> Numbers:
 
 
 def by_groups(features: Numbers, positive: NDArray[np.bool_], groups: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """Each row's score by weights fitted without its group, and the threshold that loses 5 % of their positives."""
+    """Each row by weights fitted without its group, and the threshold that loses 5 % of their positives."""
     names = np.random.default_rng(0).permutation(sorted(set(groups)))
     scores, thresholds = np.zeros(len(positive)), np.zeros(len(positive))
     for fold in range(FOLDS):
