@@ -11,6 +11,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from kit.office import Office
+from kit.parsing import parsers_here
 
 SENTENCE = "the probe reads temperature of load and warns driver when it is too warm for goods in truck"
 WORDS = SENTENCE.split()
@@ -44,6 +45,12 @@ def tokenizer_file(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     tokenizer.save(str(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def parsing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No child to wait for: half a second for each room."""
+    monkeypatch.setattr("muniment.documents.build.parsers", parsers_here)
 
 
 @pytest.fixture
