@@ -25,6 +25,9 @@ from muniment.kernel.problems import Forbidden
 ATTEMPTS = 12
 """How often a job is tried; with its backoff that is about half an hour."""
 
+UNKNOWN_TYPE = "application/octet-stream"
+"""The media type of bytes of which nobody said what they are; parsing finds out."""
+
 
 class DocumentsSettings(ParserSettings):
     """How much is taken, and how much is done at once."""

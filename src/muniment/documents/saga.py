@@ -7,7 +7,15 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import ingest_store, registry
-from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, OfDocumentJob, OfVersionJob, Parts
+from muniment.documents.base import (
+    ATTEMPTS,
+    UNKNOWN_TYPE,
+    Clean,
+    DocumentChanged,
+    OfDocumentJob,
+    OfVersionJob,
+    Parts,
+)
 from muniment.documents.contract import FileEmpty
 from muniment.documents.embedder import Embedder
 from muniment.documents.fields import Effective, Layer, effective, said_by
@@ -137,6 +145,8 @@ class Ingestion:
             "indexed_chunks": 0,
             "acl_version": work.document.acl_version,
         }
+        if version.media_type == UNKNOWN_TYPE:
+            values["media_type"] = parsed.media_type
         async with self._database.write() as connection:
             if not await ingest_store.step(connection, version.id, values):
                 return None

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from muniment.collections.contract import CollectionMissing, CollectionRef, Lookup
 from muniment.documents import registry, upload_store
-from muniment.documents.base import Base
+from muniment.documents.base import UNKNOWN_TYPE, Base
 from muniment.documents.contract import FileEmpty, NewDocument, Upload, Uploaded
 from muniment.documents.deciding import Wanted, digest, subjects
 from muniment.documents.fields import given
@@ -27,7 +27,6 @@ _AT_ONCE = 32
 _ROUNDS = 4
 _NO_LIMIT = 1 << 40  # a text is here already; what is over the limit is refused by name, below
 _TEXT = "text/plain"
-_BYTES = "application/octet-stream"
 
 
 class Uploads(Base):
@@ -140,7 +139,7 @@ class Uploads(Base):
             place=place,
             key=key,
             name=document.name or key,
-            media_type=document.media_type or (_TEXT if isinstance(document.content, str) else _BYTES),
+            media_type=document.media_type or (_TEXT if isinstance(document.content, str) else UNKNOWN_TYPE),
             staged=content,
             layer=given(options, options.metadata, nulls=False),
             level=options.access_level,
