@@ -12,11 +12,11 @@ MODES = ("hybrid", "dense", "keyword")
 MOST = 200
 
 
-class Leak(AssertionError):
+class Leak(AssertionError):  # noqa: N818 - it is what happened
     """Somebody was shown what they may not read."""
 
 
-class Missed(AssertionError):
+class Missed(AssertionError):  # noqa: N818 - it is what happened
     """Somebody was not shown what they may read."""
 
 

@@ -41,5 +41,5 @@ async def test_with_both_locks_open_the_oracle_sees_it(opened: Opened) -> None:
             Documents: lambda documents: OpenHydration(documents, tokens),
         }
     )
-    with pytest.raises(Leak, match="POST search .* shows"):
+    with pytest.raises(Leak, match=r"POST search .* shows"):
         await wander(Town(http, ADMIN_PASSWORD, 3), STEPS)

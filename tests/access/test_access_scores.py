@@ -47,7 +47,9 @@ class Village:
                     body = {"query": query, "mode": mode, "collections": scope, "limit": 10}
                     answers.append(await self.town.told(200, self.reader, "POST", "search", body))
                 answers.append(
-                    await self.town.told(200, self.reader, "POST", "ask", {"question": query, "collections": scope})
+                    await self.town.told(
+                        200, self.reader, "POST", "ask", {"question": query, "collections": scope}
+                    )
                 )
         answers.append(await self.town.told(200, self.reader, "GET", "collections"))
         answers.append(await self.town.told(200, self.reader, "GET", "collections/shared/documents?limit=2"))

@@ -133,7 +133,11 @@ class Town:
 
     async def regroup(self) -> None:
         """Others are members, managers or granted."""
-        name, what, subjects = self.dice.choice(list(self.oracle.collections)), self.dice.choice(PEOPLE), self.subjects()
+        name, what, subjects = (
+            self.dice.choice(list(self.oracle.collections)),
+            self.dice.choice(PEOPLE),
+            self.subjects(),
+        )
         await self.told(200, "admin", "PATCH", f"collections/{name}", {what: subjects})
         self.oracle.collections[name].people[what] = set(subjects)
 
@@ -143,7 +147,9 @@ class Town:
         people = {what: self.subjects() for what in PEOPLE}
         level = self.dice.choice(LEVELS)
         await self.told(201, founder, "POST", "collections", {"name": name, "access_level": level, **people})
-        kept = {what: {*subjects, founder} if what != "grants" else set(subjects) for what, subjects in people.items()}
+        kept = {
+            what: {*subjects, founder} if what != "grants" else set(subjects) for what, subjects in people.items()
+        }
         self.oracle.collections[name] = Collection(level, kept)
 
     async def drop_collection(self) -> None:

@@ -153,6 +153,15 @@ async def test_hits_that_the_second_lock_drops_are_refilled():
     assert len((await search(service, limit=10)).hits) == 10
 
 
+async def test_a_search_that_was_overtaken_looks_once_more():
+    service, engine = room(Reader(stale=range(5)))
+    assert len((await search(service, limit=10)).hits) == 10
+    assert [a.queries[0].limit for a in engine.asked] == [100, 100]
+    service, engine = room(Reader(stale=range(5)))
+    assert len((await search(service, limit=10, mode="keyword")).hits) == 10
+    assert len(engine.asked) == 1  # what is stale came after all that was asked for
+
+
 async def test_the_pool_grows_while_the_engine_has_more():
     engine = Engine(size=900)
     service, _ = room(Reader(stale=range(890)), engine=engine)

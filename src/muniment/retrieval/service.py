@@ -162,15 +162,22 @@ class HybridRetrieval:
         return found
 
     async def _hits(self, request: Search, scope: _Scope, vectors: dict[str, Matrix]) -> list[Hit]:
-        """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one."""
+        """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one.
+
+        What dropped out may have been replaced since the engine answered: a second look finds what came in its
+        stead, so that no search sees neither version.
+        """
         pool = min(MOST_CANDIDATES, max(self._candidates, 2 * request.limit))
-        read: dict[str, Passage] = {}
+        first = True
         while True:
             ranked, more = await self._ranked(request, scope, vectors, pool)
-            hits = await self._hydrated(request, ranked, read)
-            if len(hits) >= request.limit or not more or pool >= MOST_CANDIDATES:
+            hits, dropped = await self._hydrated(request, ranked)
+            short = len(hits) < request.limit and more and pool < MOST_CANDIDATES
+            if not short and not (first and dropped):
                 return hits
-            pool = min(MOST_CANDIDATES, pool * 3)
+            first = False
+            if short:
+                pool = min(MOST_CANDIDATES, pool * 3)
 
     async def _ranked(
         self, request: Search, scope: _Scope, vectors: dict[str, Matrix], pool: int
@@ -197,24 +204,26 @@ class HybridRetrieval:
         more = any(len(points) >= pool for answer in found for points in answer.lists)
         return merge(orders), more
 
-    async def _hydrated(self, request: Search, ranked: list[Ranked], read: dict[str, Passage]) -> list[Hit]:
-        """The best hits that pass the second lock; `read` keeps passages between refills."""
+    async def _hydrated(self, request: Search, ranked: list[Ranked]) -> tuple[list[Hit], bool]:
+        """The best hits that pass the second lock, and whether any that came before them did not."""
         hits: dict[str, Hit] = {}
+        dropped = False
         waiting = list(ranked)
         while waiting and len(hits) < request.limit:
             ahead = (request.limit - len(hits)) + self._spare
             batch, waiting = waiting[:ahead], waiting[ahead:]
-            fresh = tuple(r.id for r in batch if r.id not in read)
-            if fresh:
-                read |= (await self._documents.hydrate(Hydrate(chunks=fresh))).passages
+            read = (await self._documents.hydrate(Hydrate(chunks=tuple(r.id for r in batch)))).passages
             for place in batch:
+                if len(hits) == request.limit:
+                    break
                 passage = read.get(place.id)
                 if passage is None:
+                    dropped = True
                     continue
                 unit = passage.document.id if request.group_by == "document" else place.id
-                if unit not in hits and len(hits) < request.limit:
+                if unit not in hits:
                     hits[unit] = _hit(place, passage)
-        return list(hits.values())
+        return list(hits.values()), dropped
 
 
 def _hit(place: Ranked, passage: Passage) -> Hit:
