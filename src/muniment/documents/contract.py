@@ -273,6 +273,7 @@ class DocumentBrief(Model):
     title: str
     collection: str
     type: DocumentType
+    status: ReviewStatus | None = None
     version: int
     source_url: str | None
     metadata: dict[str, JsonValue]

@@ -44,7 +44,7 @@ from muniment.kernel.problems import Invalid
 History = Mapping[str, Sequence[Row[Any]]]
 """Versions by document."""
 
-_BRIEF = ("id", "key", "title", "type", "source_url", "metadata")
+_BRIEF = ("id", "key", "title", "type", "status", "source_url", "metadata")
 
 
 class Reading(Base):

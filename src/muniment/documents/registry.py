@@ -185,8 +185,8 @@ async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Seq
             *(
                 documents.c[name]
                 for name in (
-                    "id", "collection", "key", "title", "type", "source_url", "metadata", "owner", "access_level",
-                    "grants",
+                    "id", "collection", "key", "title", "type", "status", "source_url", "metadata", "owner",
+                    "access_level", "grants",
                 )
             ),
         )

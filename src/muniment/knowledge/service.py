@@ -33,7 +33,7 @@ from muniment.knowledge.contract import (
     Said,
 )
 from muniment.knowledge.evidence import evidence
-from muniment.retrieval.contract import Hits, Retrieval, Search, Weigh, Weights
+from muniment.retrieval.contract import Hit, Hits, Retrieval, Search, Weigh, Weights
 
 NOTHING_FOUND = "Nothing that you may read here answers this question."
 EXTRACTIVE = "extractive"
@@ -111,9 +111,10 @@ class CheckedKnowledge(Knowledge):
             await self._require_known(request.model)
         hits, weights = await self._found(request)
         yield Retrieved(hits=hits.hits)
-        sources = passages(hits.hits, self._passages)
+        read = self._readings(request.question, hits, weights)
+        sources = passages(read, self._passages)
         composition, model, degraded = _Composition(sources), EXTRACTIVE, list(hits.degraded)
-        if evidence(request.question, hits.hits, weights) >= self._least:
+        if read:
             async with aclosing(self._written(request, request.model, sources, weights)) as written:
                 async for item in written:
                     if isinstance(item, Finished):
@@ -123,6 +124,12 @@ class CheckedKnowledge(Knowledge):
                     for event in composition.say(*item):
                         yield event
         yield Completed(answer=composition.whole(hits, model, degraded, started))
+
+    def _readings(self, question: str, hits: Hits, weights: Weights) -> Sequence[Hit]:
+        """What to answer from, none to abstain; what is deprecated speaks only where nothing else does."""
+        standing = [hit for hit in hits.hits if hit.document.status != "deprecated"]
+        readings = (standing, hits.hits)
+        return next((read for read in readings if evidence(question, read, weights) >= self._least), ())
 
     async def _found(self, request: Ask) -> tuple[Hits, Weights]:
         search = asyncio.ensure_future(
