@@ -15,6 +15,8 @@ from muniment.documents.contract import (
     PurgeCollection,
     RunNotOver,
     SetAccess,
+    Upload,
+    Uploaded,
 )
 from muniment.documents.store import MIGRATIONS, jobs
 from muniment.kernel.caller import Caller, calling_as
@@ -180,3 +182,27 @@ async def test_a_purge_is_not_called_off(office: Office) -> None:
         await room.cancel_run(ById(id=request.run))
     with office.asking("ada") as room:
         assert (await room.get_run(ById(id=request.run))).kind == "purge"
+
+
+async def test_uploads_of_one_key_at_once_are_versions_of_one_document(office: Office) -> None:
+    uploads = [office.upload("ada", text_document("a.md", f"# T{n}\n\nText {n}.")) for n in range(6)]
+    answers = [uploaded.documents[0] for uploaded in await asyncio.gather(*uploads)]
+    assert len({answer.id for answer in answers}) == 1
+    assert sorted(answer.version or 0 for answer in answers) == [1, 2, 3, 4, 5, 6]
+    for answer in answers:
+        await office.over("ada", answer.run)
+    assert [p.document.version for p in await office.passages("ben")] == [6]
+
+
+async def test_the_same_upload_at_once_is_one_document(office: Office) -> None:
+    upload = Upload(
+        collection="handbook", documents=(text_document("a.md", "# A\n\nText."),), idempotency_key="once"
+    )
+
+    async def ask() -> Uploaded:
+        with office.asking("ada") as room:
+            return await room.upload(upload)
+
+    answers = await asyncio.gather(*(ask() for _ in range(5)))
+    assert len({answer.model_dump_json() for answer in answers}) == 1
+    assert (await office.over("ada", answers[0].run)).state == "succeeded"
