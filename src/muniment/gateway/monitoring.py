@@ -17,6 +17,7 @@ from muniment.gateway.endpoint import Handler, json_answer
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.deadline import deadline
 from muniment.kernel.problems import Problem
+from muniment.models.contract import ModelInfos
 from muniment.vectors.contract import VectorsStatus
 
 Probe = Callable[[], Awaitable[BaseModel]]
@@ -35,13 +36,13 @@ class Monitoring:
         await self._admit(http)
         with calling_as(Caller.system("gateway")):
             told = await asyncio.gather(*(_probe(probe) for probe in self._probes.values()))
-        rooms: dict[str, dict[str, str]] = {}
+        rooms: dict[str, dict[str, Any]] = {}
         numbers: dict[str, int] = {}
         for room, reply in zip(self._probes, told, strict=True):
             if isinstance(reply, Problem):
                 rooms[room] = {"status": "down", "detail": reply.detail or reply.title}
             else:
-                rooms[room] = {"status": "ok"}
+                rooms[room] = {"status": "ok"} | _models(reply)
                 numbers |= _numbers(reply)
         status = "ok" if all(room["status"] == "ok" for room in rooms.values()) else "degraded"
         return json_answer(json.dumps({"status": status, "rooms": rooms, "numbers": numbers}).encode())
@@ -86,6 +87,18 @@ async def _probe(probe: Probe) -> BaseModel | Problem:
             return await probe()
     except Problem as problem:
         return problem
+
+
+def _models(reply: Any) -> dict[str, Any]:
+    """The models that are being prepared or could not be; of the others there is nothing to say."""
+    if not isinstance(reply, ModelInfos):
+        return {}
+    failed = [model for model in reply.items if model.state == "failed"]
+    under_way = {m.name: m.preparing.model_dump(mode="json") for m in reply.items if m.preparing}
+    told: dict[str, Any] = {"preparing": under_way} if under_way else {}
+    if failed:
+        told |= {"status": "degraded", "detail": failed[0].problem}
+    return told
 
 
 def _numbers(reply: Any) -> dict[str, int]:

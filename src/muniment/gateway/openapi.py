@@ -17,7 +17,14 @@ _ERROR = {"field": {"type": "string"}, "reason": {"type": "string"}}
 _STATE = {
     "type": "object",
     "required": ["status"],
-    "properties": {"status": {"enum": ["ok", "down"]}, "detail": {"type": "string"}},
+    "properties": {
+        "status": {"enum": ["ok", "degraded", "down"]},
+        "detail": {"type": "string"},
+        "preparing": {
+            "type": "object",
+            "description": "The models that are being made ready, and how far they are.",
+        },
+    },
 }
 _PROBLEM = {
     "title": "Problem",
@@ -70,7 +77,7 @@ _MONITORING = {
             "summary": "Each room's state, and the numbers of the house",
             "responses": {
                 "200": {
-                    "description": "`degraded` when a room is down.",
+                    "description": "`degraded` when a room is down, or has less to give.",
                     "content": {
                         "application/json": {
                             "schema": {

@@ -74,7 +74,7 @@ class AddModel(Model):
 
 
 class ModelInfo(Model):
-    """A model this room knows. `state` is `absent` until first needed."""
+    """A model this room knows. `state` is `absent` until first needed; `preparing` says how far it is then."""
 
     name: str
     kind: Kind
@@ -85,6 +85,7 @@ class ModelInfo(Model):
     dimensions: int | None
     max_tokens: int | None
     problem: str | None
+    preparing: Preparing | None = None
 
 
 class ModelInfos(Model):

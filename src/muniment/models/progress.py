@@ -34,6 +34,11 @@ class Preparation:
             if self._last is not None and not self.task.done():
                 yield self._last
 
+    @property
+    def last(self) -> Preparing | None:
+        """How far it is."""
+        return self._last
+
     def result(self) -> EmbeddingFiles | LlmFiles:
         """What came of it, once it is over; raises what it failed by."""
         if self.task.cancelled():

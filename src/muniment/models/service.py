@@ -165,6 +165,7 @@ class CachedModels(Models):
             else (fixed.dimensions if fixed else None),
             max_tokens=tokens or (fixed.max_tokens if fixed else None),
             problem=None if files else problem,
+            preparing=self._preparations[name].last if name in self._preparations else None,
         )
 
 
