@@ -1,12 +1,11 @@
 """Q4: does a source bear a claim out (wice_citations, dev part)? Through the real check, without a language model.
 
-    python -m bench.support [--split dev]
+    python -m bench.support
 
 `supported` must be right nine times of ten. Balanced accuracy is taken where doubt begins: a claim is borne out
 (`quoted`, `supported`, `partly`), or not (`unsupported`).
 """
 
-import argparse
 import asyncio
 from collections import Counter
 from typing import Any
@@ -30,12 +29,9 @@ TITLE = "(meta data) TITLE: "
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--split", default="dev", choices=["dev", "test"])
-    split = parser.parse_args().split
     configure_logs("error", "console")
     report.header()
-    claims = [claim for claim in evaldata.lines("wice_citations/claims") if claim["split"] == split]
+    claims = [claim for claim in evaldata.lines("wice_citations/claims") if claim["split"] == "dev"]
     show(claims, asyncio.run(verdicts(claims)))
 
 

@@ -38,6 +38,14 @@ async def test_a_model_that_says_the_sources_do_not_answer(server, embedding, le
         assert await written(writer, leases) == ([], Finished(model="m"))
 
 
+async def test_a_model_that_repeats_itself_is_stopped(server, embedding, leases):
+    server.reply = server.words(*["Leases are renewed. ", "Nobody knows. "] * 50)
+    async with writer_at(server.url, embedding) as writer:
+        sentences, finished = await written(writer, leases)
+    assert [s.text for s in sentences] == ["Leases are renewed.", "Nobody knows."]
+    assert finished == Finished(model="m")
+
+
 def unwell(server):
     return {
         "down": "http://127.0.0.1:1/v1",

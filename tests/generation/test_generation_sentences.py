@@ -9,7 +9,7 @@ from muniment.generation.sentences import quotable
 
 
 def quotes(text, title="T", section=()):
-    return [text[a:b] for a, b in quotable(Source(title=title, section=section, text=text))]
+    return [text[a:b] for a, b, _ in quotable(Source(title=title, section=section, text=text))]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,24 @@ def test_what_begins_in_the_middle_is_not_quoted():
     assert quotes("and so it went on for years. The end came late.") == ["The end came late."]
 
 
+def test_a_table_is_quoted_by_rows_without_its_header():
+    assert quotes("| Item | Price |\n|---|---|\n| Lunch | 90 crowns |") == ["| Lunch | 90 crowns |"]
+
+
+def test_rows_of_a_table_without_borders_stand_apart():
+    assert quotes("Expense | Limit | Approved by\nHotel | 1,800 crowns a night | the manager") == [
+        "Hotel | 1,800 crowns a night | the manager"
+    ]
+
+
+def test_the_heading_over_a_sentence_is_known():
+    source = Source(title="T", section=("S",), text="First words here.\n\n## Abroad\n\nTwenty days a year.")
+    assert [q.heading for q in quotable(source)] == ["", "## Abroad"]
+
+
 @given(st.text(alphabet=st.sampled_from("Ab. \n-#|1This?é。"), max_size=120))
 def test_quotes_are_spans_without_white_space_around(text):
-    for a, b in quotable(Source(title="t", section=(), text=text)):
+    for a, b, _ in quotable(Source(title="t", section=(), text=text)):
         assert 0 <= a < b <= len(text)
         assert text[a:b] == text[a:b].strip()
-        assert not text[a:b].startswith(("This", "#"))
+        assert not text[a:b].startswith(("This", "# "))

@@ -48,6 +48,8 @@ async def test_other_words_for_the_same_are_supported_and_say_where(check):
         "The master key is written to disk.",
         "The cafeteria serves lunch to visitors on Fridays.",
         "Ada Example leads the storage team since 2020.",
+        "The storage team expires within 10 seconds.",
+        "The vault.",
         "",
         "The the of.",
     ],

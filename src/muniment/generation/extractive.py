@@ -16,8 +16,9 @@ SHORTLIST = 8
 _UNDER = 0.5
 _RANK = 0.15
 _TYPE = 0.1
+_ROW = 0.3
 _NEW_COVERAGE = 0.12
-_OF_BEST = 0.6
+_OF_BEST = 0.7
 _LEAST = 0.45
 _SAME_WORDS, _SAME_MEANING = 0.7, 0.93
 
@@ -34,7 +35,7 @@ _DATE = re.compile(
     r"\d|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|century"
     r"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b"
 )
-_NAME = re.compile(r"(?<=[\w,;:(] )[A-Z]\w+")
+_NAME = re.compile(r"(?<=[\w,;:(] )[A-Z]\w{2,}")
 
 
 def coverage(candidate: Candidate, weights: Mapping[str, float]) -> float:
@@ -49,7 +50,12 @@ def shortlist(found: Sequence[Candidate], weights: Mapping[str, float], most: in
     """The sentences worth embedding: those that cover the question, of the best sources first."""
     # The first of those that say the same: repeated text must not crowd out the rest.
     distinct = {candidate.text: candidate for candidate in reversed(found)}
-    return sorted(distinct.values(), key=lambda c: -(coverage(c, weights) + _RANK / (1 + c.source)))[:most]
+    return sorted(distinct.values(), key=lambda c: -(coverage(c, weights) + _place(c)))[:most]
+
+
+def _place(candidate: Candidate) -> float:
+    """What speaks for it besides its words; a row of a table says less to a reader than a sentence."""
+    return _RANK / (1 + candidate.source) - (_ROW if " | " in candidate.text else 0.0)
 
 
 def choose(
@@ -62,7 +68,7 @@ def choose(
     """One to three of the shortlist, best first: each adds to what is covered, none repeats another."""
     near = dense @ asked[0] if dense is not None and asked is not None else np.full(len(found), 0.4, np.float32)
     scores = [
-        coverage(c, weights) + float(near[i]) + _RANK / (1 + c.source) + _TYPE * _fits(question, c.text)
+        coverage(c, weights) + float(near[i]) + _place(c) + _TYPE * _fits(question, c.text)
         for i, c in enumerate(found)
     ]
     order = sorted(range(len(found)), key=lambda i: -scores[i])

@@ -12,6 +12,7 @@ LONGEST, SHORTEST = 600, 12
 _MARKER = re.compile(r"(?:[-*+\u2022\u2023\u25e6\u25aa\u25cf]|\(?(?:\d{1,3}|[A-Za-z])[.)]|>)\s+(?:\[[ xX]\]\s+)?")
 _FENCE = re.compile(r"```|~~~")
 _RULE = re.compile(r"[\s|:\-=_*+]+")
+_HEADER_ROW = re.compile(r"\|[^\n]*\n\s*\|[\s|:\-]+(?:\n|$)")
 _TITLE_LINE = re.compile(r"#{1,6}\s|<!--|\*\*[^*]+\*\*:?$|__[^_]+__:?$")
 _ENDED = re.compile(r"[.!:;\u2026\u3002\uff01\uff61\u0964][\"'\u201d\u2019\u00bb)\]*_`\u300d\u300f]*(?:\[\d+\])*$")
 _BOILERPLATE = re.compile(
@@ -37,7 +38,7 @@ _DANGLING = re.compile(
 
 
 class Candidate(NamedTuple):
-    """A span of a source that may be quoted, its terms, and those of what it stands under."""
+    """A span of a source that may be quoted, its terms, and those of what it stands under: title and headings."""
 
     source: int
     start: int
@@ -47,24 +48,34 @@ class Candidate(NamedTuple):
     under: frozenset[str]
 
 
+class Quotable(NamedTuple):
+    """A span that can be read alone, and the heading over it where the text has one."""
+
+    start: int
+    end: int
+    heading: str
+
+
 def candidates(sources: Sequence[Source], language: str | None) -> list[Candidate]:
     """What may be quoted, in the order of the sources."""
     found = []
     for number, source in enumerate(sources):
-        under = frozenset(terms(" ".join((source.title, *source.section)), language))
-        for start, end in quotable(source):
+        for start, end, heading in quotable(source):
             text = " ".join(source.text[start:end].split())
-            found.append(Candidate(number, start, end, text, frozenset(terms(text, language)), under))
+            over = " ".join((source.title, heading or " ".join(source.section)))
+            under, own = frozenset(terms(over, language)), frozenset(terms(text, language))
+            found.append(Candidate(number, start, end, text, own, under))
     return found
 
 
-def quotable(source: Source) -> Iterator[tuple[int, int]]:
+def quotable(source: Source) -> Iterator[Quotable]:
     """Spans that can be read alone; one that refers back is joined with the sentence before it."""
-    text, before = source.text, None
+    text, before, heading = source.text, None, ""
     names = {_plain(name) for name in (source.title, *source.section)}
     for start, end in _prose(text):
         piece = text[start:end]
         if not _is_sentence(piece, names):
+            heading = piece if _TITLE_LINE.match(piece) else heading
             before = None
             continue
         if not (_DANGLING.match(piece) or piece[0].islower()):
@@ -76,7 +87,7 @@ def quotable(source: Source) -> Iterator[tuple[int, int]]:
             continue
         before = (begun, end)
         if end - begun <= LONGEST and not piece.endswith("?") and len(piece) >= SHORTEST:
-            yield begun, end
+            yield Quotable(begun, end, heading)
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:
@@ -85,7 +96,7 @@ def _prose(text: str) -> Iterator[tuple[int, int]]:
     for start, end in sentences(text):
         if _FENCE.match(text, start):
             in_code = not in_code
-        elif not in_code:
+        elif not in_code and not _HEADER_ROW.match(text, start):
             marker = _MARKER.match(text, start, end)
             yield (marker.end() if marker else start), end
 

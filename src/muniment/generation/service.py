@@ -149,19 +149,21 @@ class PassageWriter(Generation):
 
     async def _told(self, configured: Configured, request: Write) -> AsyncGenerator[Sentence, None]:
         asked = messages(request.question, request.sources, self._most_prompt_characters)
-        cutter = Cutter(len(request.sources))
+        cutter, told = Cutter(len(request.sources)), set[str]()
         stream = configured.model.stream(asked)
         try:
             async for piece in stream:
                 for sentence in cutter.feed(piece):
-                    if is_refusal(sentence.text):
+                    # A small model that repeats itself does so until it is stopped.
+                    if is_refusal(sentence.text) or sentence.text in told:
                         return
+                    told.add(sentence.text)
                     yield sentence
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
         for sentence in cutter.rest():
-            if not is_refusal(sentence.text):
+            if not is_refusal(sentence.text) and sentence.text not in told:
                 yield sentence
 
     def _give_up(self, configured: Configured, problem: Problem) -> None:

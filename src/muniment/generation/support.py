@@ -16,9 +16,12 @@ _CLOSENESS = 0.3
 
 # Fitted on the dev part of WiCE (`bench/support.py` prints what they reach): a logistic regression's weights.
 _COVERED, _NEAR, _NAMES_MISSING, _NUMBERS_MISSING, _BIAS = 5.4, 3.4, -0.9, -0.5, -5.9
-_PARTLY, _SUPPORTED = -1.5, 1.4
+_PARTLY, _SUPPORTED = -1.25, 1.4
 # `supported` says more than a high score: nearly nothing missing, near in meaning, and one sentence that has half.
 _MOST_MISSING, _LEAST_NEAR, _LEAST_IN_ONE = 1, 0.65, 0.5
+# A short claim is easily pieced together from sentences that have nothing to do with each other.
+_SHORT, _SHORT_IN_ONE, _SHORT_PARTLY_IN_ONE = 8, 0.75, 0.55
+_LEAST_CONTENT = 2
 _LOUD = 0.6
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -87,7 +90,7 @@ def judge(claim: str, found: Sequence[Piece], near: Matrix | None, titles: str, 
     Words of the `titles` need no sentence to bear them out; names and numbers may stand anywhere in `everything`.
     """
     content = list(dict.fromkeys(terms(claim)))
-    if not found or not content:
+    if not found or len(content) < _LEAST_CONTENT:
         return Checked(verdict="unsupported", quotes=())
     closeness = [0.5] * len(found) if near is None else (near[1:] @ near[0]).tolist()
     bearing = _bearing(content, found, closeness)
@@ -105,11 +108,14 @@ def judge(claim: str, found: Sequence[Piece], near: Matrix | None, titles: str, 
         + _NUMBERS_MISSING * len(_numbers(claim) - _numbers(" ".join(found[i].text for i in bearing)))
         + _BIAS
     )
-    verdict: Verdict = "unsupported" if score < _PARTLY or numbers else "partly"
+    short = len(content) <= _SHORT
+    pieced = short and in_one < _SHORT_PARTLY_IN_ONE
+    verdict: Verdict = "unsupported" if score < _PARTLY or numbers or pieced else "partly"
     if verdict == "partly" and _denies(claim, found[bearing[0]], content):
         verdict = "unsupported"
-    whole = len(missing) <= _MOST_MISSING and nearness >= _LEAST_NEAR and in_one >= _LEAST_IN_ONE and not names
-    if verdict == "partly" and score >= _SUPPORTED and whole:
+    whole = len(missing) <= _MOST_MISSING and nearness >= _LEAST_NEAR and not names
+    in_place = in_one >= (_SHORT_IN_ONE if short else _LEAST_IN_ONE)
+    if verdict == "partly" and score >= _SUPPORTED and whole and in_place:
         verdict = "supported"
     quotes = tuple(Quote(source=found[i].source, start=found[i].start, end=found[i].end) for i in bearing)
     return Checked(verdict=verdict, quotes=() if verdict == "unsupported" else quotes)
