@@ -16,18 +16,19 @@ from opentelemetry import trace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from muniment.app import CONTRACTS, Opened, contracts_of, data_folder, open_house
+from muniment.documents.contract import Documents
 from muniment.identity.contract import Identity
+from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.contract import room_of
 from muniment.kernel.extras import late
-from muniment.kernel.logs import configure_logs
+from muniment.kernel.house import House
+from muniment.kernel.logs import configure_logs, get_logger
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import Configuration, ProcessSettings
-from muniment.runfile import Running, read_run_file, run_file
+from muniment.runfile import RUN_FILE, Running, lock_file, read_run_file, run_file, unusable
 
-
-class DataFolderUnusable(Problem, status=500):
-    """The data folder cannot be made or written."""
+_log = get_logger(__name__)
 
 
 class DataFolderBusy(Problem, status=409):
@@ -49,10 +50,7 @@ def open_data_folder(data: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as refused:
-        raise DataFolderUnusable(
-            f"the data folder {data} cannot be written ({refused.strerror}); "
-            "give another with --data or MUNIMENT_DATA, or mend its permissions"
-        ) from refused
+        raise unusable(data, refused) from refused
 
 
 @contextmanager
@@ -61,11 +59,11 @@ def holding(data: Path, rooms: Sequence[str]) -> Iterator[None]:
 
     Raises DataFolderBusy.
     """
-    folder = data / "locks"
-    folder.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         for room in rooms:
-            file = stack.enter_context((folder / f"{room}.lock").open("a"))
+            path = lock_file(data, room)
+            path.parent.mkdir(exist_ok=True)
+            file = stack.enter_context(path.open("a"))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as busy:
@@ -117,6 +115,8 @@ def serve(
     open_data_folder(data)
     served = [room_of(c) for c in contracts_of(rooms)]
     with holding(data, served):
+        if len(served) == len(CONTRACTS):  # what a killed process left behind would name a dead address
+            (data / RUN_FILE).unlink(missing_ok=True)
         asyncio.run(_serve(configuration, rooms, data, idle_seconds, started))
 
 
@@ -178,7 +178,7 @@ async def _serve(
             address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             busy = _Busy(opened.application)
             server = _Server(busy, lambda: started(address, opened))
-            watch = asyncio.create_task(_stop_when_idle(server, busy, idle_seconds))
+            watch = asyncio.create_task(_stop_when_idle(server, busy, idle_seconds, opened.house))
             try:
                 async with _announced(data, address, opened, rooms):
                     await server.serve(sockets=[listener])
@@ -193,7 +193,8 @@ async def _announced(data: Path, address: str, opened: Opened, rooms: Sequence[s
         yield
         return
     key = await (await opened.house.get(Identity)).local_key(Nothing())
-    with run_file(data, Running(address=address, pid=os.getpid(), key=key.key)):
+    running = Running(address=address, pid=os.getpid(), key=key.key, first_start=bool(opened.announcements))
+    with run_file(data, running):
         yield
 
 
@@ -207,6 +208,10 @@ class _Busy:
     def idle_seconds(self) -> float:
         return 0.0 if self._open else time.monotonic() - self._last
 
+    def touch(self) -> None:
+        """Count as if somebody had asked now."""
+        self._last = time.monotonic()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._open += 1
         try:
@@ -216,9 +221,24 @@ class _Busy:
             self._last = time.monotonic()
 
 
-async def _stop_when_idle(server: uvicorn.Server, busy: _Busy, idle_seconds: float | None) -> None:
+async def _stop_when_idle(server: uvicorn.Server, busy: _Busy, idle_seconds: float | None, house: House) -> None:
+    """An ingest that nobody waits for is no idleness: the time counts from its end."""
     while idle_seconds is not None:
         await asyncio.sleep(min(idle_seconds, 1.0))
-        if busy.idle_seconds >= idle_seconds:
+        if busy.idle_seconds < idle_seconds:
+            continue
+        if not await _at_work(house):
             server.should_exit = True
             return
+        busy.touch()
+
+
+async def _at_work(house: House) -> bool:
+    """Whether runs are under way or wait; a room that cannot say so now is not cut off either."""
+    try:
+        with calling_as(Caller.system("idle")):
+            runs = (await (await house.get(Documents)).status(Nothing())).runs
+    except Problem as problem:
+        _log.warning("idleness unknown", detail=problem.detail)
+        return True
+    return any(runs.get(state) for state in ("queued", "running"))

@@ -1,5 +1,6 @@
-"""`run.json`: what a running process leaves in its data folder for the command line of the same user."""
+"""What a process leaves in its data folder: `run.json` for the command line of the same user, and its locks."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,26 +9,63 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from muniment.kernel.model import Model
+from muniment.kernel.problems import Problem
 
 RUN_FILE = "run.json"
 
 
+class DataFolderUnusable(Problem, status=500):
+    """The data folder cannot be made or written."""
+
+
 class Running(Model):
-    """Where the process answers, its id, and an API key for its own user."""
+    """Where the process answers, its id, and an API key for its own user.
+
+    `first_start`: it made the admin, whose password it could show to nobody but its own terminal.
+    """
 
     address: str
     pid: int
     key: str
+    first_start: bool = False
+
+
+def unusable(data: Path, refused: OSError) -> DataFolderUnusable:
+    """The problem of a data folder that the system refuses."""
+    return DataFolderUnusable(
+        f"the data folder {data} cannot be written ({refused.strerror}); "
+        "give another with --data or MUNIMENT_DATA, or mend its permissions"
+    )
+
+
+def lock_file(data: Path, room: str) -> Path:
+    """The file whose lock is held by the process that serves the room from this data folder."""
+    return data / "locks" / f"{room}.lock"
+
+
+def is_served(data: Path) -> bool:
+    """Whether a process serves the gateway from this data folder."""
+    try:
+        with lock_file(data, "gateway").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def read_run_file(data: Path) -> Running | None:
-    """The process that serves this data folder, if one does."""
+    """The process that serves this data folder, if one does.
+
+    The lock tells: after a crash the file stays, and its process id may be anyone's.
+    """
     try:
         running = Running.model_validate_json((data / RUN_FILE).read_bytes())
         os.kill(running.pid, 0)
     except (OSError, ValidationError):
         return None
-    return running
+    return running if is_served(data) else None
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The command that puts files into a collection, and tells what became of each."""
 
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -8,13 +8,16 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect
-from muniment.cli.terminal import Steps, err, out, print_json, steps
+from muniment.cli.files import PassedOver, Source, sources
+from muniment.cli.terminal import Steps, err, out, plain, print_json, steps
+from muniment.cli.waiting import Ended, outcome_of, wait
 from muniment.collections.contract import CollectionMissing, CollectionTaken
-from muniment.kernel.problems import Problem
+from muniment.identity.contract import Level
+from muniment.kernel.problems import Invalid, Problem, Unavailable
 from muniment.sdk import File, Muniment
 
 FILES_A_REQUEST, BYTES_A_REQUEST = 50, 32 << 20
-POLL_SECONDS = 0.3
+SHOWN_PATHS = 3
 
 
 class NothingToAdd(Problem, status=422):
@@ -22,20 +25,21 @@ class NothingToAdd(Problem, status=422):
 
 
 class Outcome(NamedTuple):
-    """What became of one file."""
+    """What became of one file; `document` is the API's own word on it."""
 
     path: str
     what: str
-    reason: str | None = None
+    reason: str | None
+    document: dict[str, Any]
 
 
 def add(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="Made on first use.")] = "default",
     access_level: Annotated[
-        str | None, typer.Option("--access-level", help="public, internal, confidential or restricted.")
+        Level | None, typer.Option("--access-level", help="Who may read them.", show_default="the collection's")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all can be searched.")] = True,
+    wait_for_it: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all can be searched.")] = True,
     server: ServerOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -44,47 +48,30 @@ def add(
 
     Example: muniment add ./handbook notes.md -c handbook
     """
-    outcomes: list[Outcome] = []
-    options = {"access_level": access_level} if access_level else {}
-    files = list(_files(paths, options, outcomes))
+    found = list(sources(paths))
+    files = [source for source in found if isinstance(source, Source)]
+    passed = [source for source in found if isinstance(source, PassedOver)]
     if not files:
-        reasons = "; ".join(f"{o.path}: {o.reason}" for o in outcomes)
-        raise NothingToAdd("no file to add" + (f" ({reasons})" if reasons else ": the folders are empty"))
+        reasons = "; ".join(f"{p.path}: {p.reason}" for p in passed[:SHOWN_PATHS])
+        raise NothingToAdd(f"there is no file to add ({reasons or 'the folders are empty'})")
+    options = {"access_level": access_level} if access_level else {}
     with connect(server, data) as muniment, steps(quiet=as_json) as progress:
         _ensure(muniment, collection)
-        uploaded = list(_upload(muniment, collection, files, progress))
-        runs = [answer["run"] for answer in uploaded if answer["run"]]
-        unwell = _wait(muniment, runs, len(files), progress) if wait else set()
-        waiting = iter(files)
-        for answer in uploaded:
-            for document in answer["documents"]:
-                asked = muniment if answer["run"] in unwell else None
-                outcomes.append(_outcome(asked, next(waiting), document, waited=wait))
+        answers = list(_upload(muniment, collection, files, options, progress))
+        documents = [document for answer in answers for document in answer["documents"]]
+        ended = wait(muniment, answers, progress) if wait_for_it else None
+        outcomes = [
+            *(_passed_over(path) for path in passed),
+            *(_outcome(file, document, ended) for file, document in zip(files, documents, strict=True)),
+        ]
     if as_json:
-        print_json([outcome._asdict() for outcome in outcomes])
+        runs = [answer["run"] for answer in answers if answer["run"]]
+        told = [{**o.document, "path": o.path, "outcome": o.what, "reason": o.reason} for o in outcomes]
+        print_json({"run": runs[0] if len(runs) == 1 else None, "runs": runs, "documents": told})
     else:
         _summarise(outcomes, collection)
-    if any(outcome.what == "failed" for outcome in outcomes):
+    if any(outcome.what in {"failed", "waiting"} for outcome in outcomes):
         raise typer.Exit(1)
-
-
-def _files(paths: Sequence[Path], options: dict[str, Any], outcomes: list[Outcome]) -> Iterator[File]:
-    """Every file under `paths` with its key: its name, or its path within the folder that was named."""
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if not any(q.startswith(".") for q in p.relative_to(path).parts)
-            )
-            found = [(p, p.relative_to(path).as_posix()) for p in inside if p.is_file()]
-        else:
-            found = [(path, path.name)]
-        for file, key in found:
-            try:
-                file.open("rb").close()
-            except OSError as refused:
-                outcomes.append(Outcome(str(file), "failed", refused.strerror))
-            else:
-                yield File(file, {"key": key, **options})
 
 
 def _ensure(muniment: Muniment, collection: str) -> None:
@@ -99,62 +86,67 @@ def _ensure(muniment: Muniment, collection: str) -> None:
             ) from taken
 
 
-def _upload(muniment: Muniment, collection: str, files: list[File], progress: Steps) -> Iterator[Any]:
+def _batches(files: Sequence[Source]) -> Iterator[list[Source]]:
+    batch: list[Source] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == FILES_A_REQUEST or size + file.size_bytes > BYTES_A_REQUEST):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size_bytes
+    yield batch
+
+
+def _upload(
+    muniment: Muniment, collection: str, files: Sequence[Source], options: dict[str, Any], progress: Steps
+) -> Iterator[Any]:
     """Upload in requests of bounded size; a request whose files are all refused is told file by file."""
-    done, waiting = 0, list(files)
-    while waiting:
-        batch, size = [waiting.pop(0)], 0
-        size = batch[0].path.stat().st_size
-        while waiting and len(batch) < FILES_A_REQUEST and size + waiting[0].path.stat().st_size < BYTES_A_REQUEST:
-            size += waiting[0].path.stat().st_size
-            batch.append(waiting.pop(0))
+    done = 0
+    progress.show("uploading", 0, len(files))
+    for batch in _batches(files):
+        asked = [File(file.path, {"key": file.key, **options}) for file in batch]
         try:
-            yield muniment.upload(collection, batch)
+            yield muniment.upload(collection, asked)
+        except OSError as gone:
+            problem = Invalid(f"it could not be read any more: {gone.strerror}").document()
+            yield _refused(batch, [{"problem": problem}] * len(batch))
+        except Unavailable as broken:
+            broken.detail += "; add the same files again: what was taken before is no new work"
+            raise
         except Problem as problem:
             if problem.status not in (413, 422):
                 raise
-            refused = problem.extra.get("documents") or [{"problem": problem.document()}] * len(batch)
-            yield {"run": None, "documents": refused}
+            yield _refused(batch, problem.extra.get("documents") or [{"problem": problem.document()}] * len(batch))
         done += len(batch)
         progress.show("uploading", done, len(files))
 
 
-def _wait(muniment: Muniment, runs: list[str], total: int, progress: Steps) -> set[str]:
-    """Wait until all runs are over; those that did not succeed."""
-    done, open_runs, unwell = dict.fromkeys(runs, 0), list(runs), set[str]()
-    while open_runs:
-        for run in list(open_runs):
-            told = muniment.get(f"/api/v1/runs/{run}")
-            done[run] = told["progress"]["done"]
-            if told["state"] in ("succeeded", "failed", "cancelled"):
-                open_runs.remove(run)
-                if told["state"] != "succeeded":
-                    unwell.add(run)
-        progress.show("making searchable", sum(done.values()), total)
-        if open_runs:
-            time.sleep(POLL_SECONDS)
-    return unwell
+def _refused(batch: Sequence[Source], documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    nothing = {"id": None, "key": None, "version": None, "duplicate": False, "run": None}
+    told = [{**nothing, "key": file.key, **document} for file, document in zip(batch, documents, strict=True)]
+    return {"run": None, "documents": told}
 
 
-def _outcome(muniment: Muniment | None, file: File, document: dict[str, Any], *, waited: bool) -> Outcome:
-    """What became of a file; with a server given, its own run is looked at."""
-    name, problem = str(file.path), document.get("problem")
-    if problem:
-        return Outcome(name, "failed", problem["detail"])
-    if document["duplicate"] or document["run"] is None:
-        return Outcome(name, "unchanged")
-    if not waited:
-        return Outcome(name, "accepted")
-    if muniment is not None:
-        run = muniment.get(f"/api/v1/runs/{document['run']}")
-        if run["state"] != "succeeded":
-            return Outcome(name, "failed", (run["problem"] or {}).get("detail") or run["state"])
-    return Outcome(name, "added" if document["version"] == 1 else "updated")
+def _passed_over(passed: PassedOver) -> Outcome:
+    problem = Invalid(passed.reason).document() if passed.failed else None
+    document = {"id": None, "key": None, "version": None, "duplicate": False, "run": None, "problem": problem}
+    return Outcome(str(passed.path), "failed" if passed.failed else "skipped", passed.reason, document)
+
+
+def _outcome(file: Source, document: dict[str, Any], ended: Ended | None) -> Outcome:
+    what, reason = outcome_of(document, ended)
+    return Outcome(str(file.path), what, reason, document)
 
 
 def _summarise(outcomes: Sequence[Outcome], collection: str) -> None:
-    counts = {what: sum(o.what == what for o in outcomes) for what in dict.fromkeys(o.what for o in outcomes)}
-    out.print(f"{collection}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    counts = Counter(outcome.what for outcome in outcomes)
+    out.print(plain(f"{collection}: " + ", ".join(f"{count} {what}" for what, count in counts.items())))
+    alike: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
-        if outcome.what == "failed":
-            err.print(f"[red]failed[/red] {outcome.path}: {outcome.reason}")
+        if outcome.reason is not None:
+            alike.setdefault((outcome.what, outcome.reason), []).append(outcome.path)
+    for (what, reason), paths in alike.items():
+        more = f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else ""
+        named = ", ".join(paths[:SHOWN_PATHS])
+        err.print(plain(what, "red" if what == "failed" else "yellow") + plain(f" {named}{more}: {reason}"))

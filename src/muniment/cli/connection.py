@@ -1,5 +1,7 @@
 """Which server the commands ask: one named, the one in `run.json`, or one started in the background."""
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from muniment.cli.terminal import steps
+from muniment.cli.terminal import err, steps
 from muniment.kernel.problems import Problem, Unavailable
 from muniment.kernel.settings import Configuration, ProcessSettings
-from muniment.runfile import Running, read_run_file
+from muniment.runfile import Running, read_run_file, unusable
 from muniment.sdk import Muniment
 
 ALIASES = {"admin_password": "identity.admin_password"}
@@ -22,13 +24,17 @@ IDLE_SECONDS = 600
 """A server that the command line started stops after this long without a request."""
 
 START_SECONDS = 60
+LOG_BYTES = 10 << 20
+"""A background log that has grown beyond is begun anew with the next server."""
+
+ADMIN_UNSEEN = "The user admin has a password that nobody has seen; `muniment users password admin` sets another."
 
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The data folder. [default: MUNIMENT_DATA, else the user's]")
+    Path | None, typer.Option("--data", help="The data folder.", show_default="MUNIMENT_DATA, else the user's")
 ]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", help="A server's address. [default: MUNIMENT_SERVER, else this machine's]"),
+    typer.Option("--server", help="A server's address.", show_default="MUNIMENT_SERVER, else this machine's"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's own answer.")]
 
@@ -53,22 +59,46 @@ def connect(server: str | None, data: Path | None) -> Muniment:
 
 
 def _start(folder: Path) -> Running:
+    """A server in the background; of several commands that need one at once, the first starts it for all."""
     log = folder / "background.log"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with steps() as progress, log.open("ab") as file:
-        progress.show("starting Muniment in the background", 0, None)
-        begun = file.tell()
-        command = [sys.executable, "-m", "muniment", "up", "--data", str(folder), "--port", "0"]
-        process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [*command, "--idle-seconds", str(IDLE_SECONDS)], stdout=file, stderr=file, start_new_session=True
-        )
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            queue = stack.enter_context((folder / "starting.lock").open("a"))
+            fcntl.flock(queue, fcntl.LOCK_EX)
             if (running := read_run_file(folder)) is not None:
                 return running
-            if process.poll() is not None:
-                said = log.read_bytes()[begun:].decode(errors="replace").strip().splitlines()
-                reason = said[-1].removeprefix("muniment: ") if said else f"exit code {process.returncode}"
-                raise StartFailed(f"Muniment did not start: {reason}")
-            time.sleep(0.05)
+            begun = log.stat().st_size if log.exists() else 0
+            file = stack.enter_context(log.open("wb" if begun > LOG_BYTES else "ab"))
+        except OSError as refused:
+            raise unusable(folder, refused) from refused
+        progress = stack.enter_context(steps())
+        progress.show("starting Muniment in the background", 0, None)
+        command = [sys.executable, "-m", "muniment", "up", "--data", str(folder), "--port", "0"]
+        process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+            [*command, "--idle-seconds", str(IDLE_SECONDS)],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+        running = _answering(folder, process, log, file.seek(0, os.SEEK_CUR))
+    if running.first_start:
+        err.print(ADMIN_UNSEEN)
+    return running
+
+
+def _answering(folder: Path, process: subprocess.Popen[bytes], log: Path, begun: int) -> Running:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        ended = process.poll() is not None
+        running = read_run_file(folder)
+        if running is not None and (ended or running.pid == process.pid):
+            return running
+        if ended:
+            said = log.read_bytes()[begun:].decode(errors="replace").strip().splitlines()
+            reasons = [line.removeprefix("muniment: ") for line in said if line.startswith("muniment: ")]
+            reason = (reasons or said or [f"exit code {process.returncode}"])[-1]
+            raise StartFailed(f"Muniment did not start: {reason}")
+        time.sleep(0.05)
     raise Unavailable(f"Muniment did not answer within {START_SECONDS} s; see {log}")

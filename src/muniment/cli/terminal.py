@@ -24,20 +24,33 @@ from muniment.kernel.problems import Problem
 EXCERPT = 300
 """How many characters of a passage a line shows."""
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_UNSEEN = dict.fromkeys((*range(32), *range(127, 160)), "�") | dict.fromkeys(b"\t\n\r", " ")
+"""Control characters would move the cursor or write into the terminal's title."""
+
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text that others wrote, for a terminal: no markup in it, and no control characters."""
+    return Text(_sound(text).translate(_UNSEEN), style)
+
+
+def _sound(text: str) -> str:
+    """Without the lone surrogates that stand for bytes in the name of a file."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def print_json(answer: Any) -> None:
     """The API's own answer, as it came."""
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(_sound(json.dumps(answer, ensure_ascii=False, indent=2)) + "\n")
 
 
 def complain(problem: Problem) -> None:
     """One line: what happened and what to do; then each field that did not fit."""
-    err.print(Text("muniment: ", "bold red") + Text(problem.detail or problem.title))
+    err.print(Text("muniment: ", "bold red") + plain(problem.detail or problem.title))
     for error in problem.extra.get("errors", [])[1:]:
-        err.print(Text(f"  {error['field']}: {error['reason']}"))
+        err.print(plain(f"  {error['field']}: {error['reason']}"))
 
 
 class _Rate(ProgressColumn):
@@ -84,13 +97,13 @@ def footnote_line(footnote: Mapping[str, Any]) -> Text:
     document = footnote["document"]
     place = " > ".join([document["title"], *footnote["section"][-2:]])
     page = f", page {footnote['page']}" if footnote["page"] else ""
-    line = Text(f"[{footnote['number']}] ", "cyan") + Text(place, "bold") + Text(f"{page} ({document['key']}): ")
-    return line + Text(f"“{' '.join(footnote['quote'].split())}”", "italic")
+    line = Text(f"[{footnote['number']}] ", "cyan") + plain(place, "bold") + plain(f"{page} ({document['key']}): ")
+    return line + plain(f"“{' '.join(footnote['quote'].split())}”", "italic")
 
 
 def sentence_text(sentence: Mapping[str, Any]) -> Text:
     """A sentence with its marks; one that its sources do not bear out says so."""
-    text = Text(sentence["text"])
+    text = plain(sentence["text"])
     for number in sentence["footnotes"]:
         text += Text(f" [{number}]", "cyan")
     if sentence["verdict"] in {"unsupported", "partly", "unchecked"}:
@@ -104,7 +117,9 @@ def hit_lines(place: int, hit: Mapping[str, Any]) -> Iterator[Text]:
     where = " > ".join([document["title"], *chunk["section"][-2:]])
     page = f", page {chunk['page']}" if chunk["page"] else ""
     yield (
-        Text(f"{place}. ", "cyan") + Text(where, "bold") + Text(f"{page} ({document['key']})  {hit['score']:.3f}")
+        Text(f"{place}. ", "cyan")
+        + plain(where, "bold")
+        + plain(f"{page} ({document['key']})  {hit['score']:.3f}")
     )
     words = " ".join(chunk["text"].split())
-    yield Text("   " + (words if len(words) <= EXCERPT else words[: EXCERPT - 1] + "…"))
+    yield plain("   " + (words if len(words) <= EXCERPT else words[: EXCERPT - 1] + "…"))

@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
@@ -61,7 +61,9 @@ class ProcessSettings(Model):
     service_token_next: SecretStr | None = Field(
         default=None, description="A second service token that is accepted, too, while rotating."
     )
-    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error."
+    )
     log_format: LogFormat = Field(
         default="auto", description="json, console, or auto: console on a terminal, else json."
     )

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import httpx
 
-from muniment.kernel.problems import Problem, Unavailable
+from muniment.kernel.problems import Invalid, Problem, Unavailable
 
 Json = Any
 """What a JSON document decodes to."""
@@ -22,6 +23,13 @@ class File(NamedTuple):
     options: Mapping[str, Json]
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Muniment:
     """A server of Muniment. `token` is an API key or an access token; use it as a context manager."""
 
@@ -29,7 +37,14 @@ class Muniment:
         self.server = server.rstrip("/")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         timeout = httpx.Timeout(timeout_seconds, connect=5)
-        self._http = httpx.Client(base_url=self.server, headers=headers, timeout=timeout)
+        try:
+            here = _is_loopback(httpx.URL(self.server).host)
+            # A proxy of the environment's would be asked for its own loopback.
+            self._http = httpx.Client(base_url=self.server, headers=headers, timeout=timeout, trust_env=not here)
+        except (httpx.InvalidURL, ValueError) as unfit:
+            raise Invalid(
+                f"{server!r} is no address of a server ({unfit}); one is http://127.0.0.1:8765"
+            ) from unfit
 
     def __enter__(self) -> Self:
         return self
@@ -73,29 +88,34 @@ class Muniment:
     def upload(self, collection: str, files: Sequence[File]) -> Json:
         """Upload files in one request, read from disk as they are sent."""
         with ExitStack() as stack:
-            parts: list[tuple[str, Any]] = [
-                ("file", (file.path.name, stack.enter_context(file.path.open("rb")))) for file in files
-            ]
+            parts: list[tuple[str, Any]] = []
+            for file in files:
+                name = file.path.name.encode("utf-8", "replace").decode()
+                parts.append(("file", (name, stack.enter_context(file.path.open("rb")))))
             parts.insert(0, ("options", (None, json.dumps([dict(file.options) for file in files]))))
             return self._call(
                 "POST", f"/api/v1/collections/{collection}/documents", files=parts, timeout=httpx.Timeout(600)
             )
 
     def events(self, path: str, body: Json) -> Iterator[tuple[str, Json]]:
-        """POST for server-sent events: (event, data) pairs. A `problem` event is raised."""
+        """POST for server-sent events: (event, data) pairs, the last one `done`. A `problem` event is raised."""
         headers = {"accept": "text/event-stream"}
         try:
             with self._http.stream("POST", path, json=body, headers=headers) as reply:
                 if reply.status_code >= httpx.codes.BAD_REQUEST:
                     raise Problem.load(reply.read())
                 event = ""
+                ended = False
                 for line in reply.iter_lines():
                     if line.startswith("event: "):
                         event = line.removeprefix("event: ")
                     elif line.startswith("data: "):
                         if event == "problem":
                             raise Problem.load(line.removeprefix("data: "))
+                        ended = event == "done"
                         yield event, json.loads(line.removeprefix("data: "))
+                if not ended:
+                    raise Unavailable(f"{self.server} broke its answer off; ask again")
         except httpx.HTTPError as broken:
             raise self._unreachable(broken) from broken
 
@@ -106,7 +126,12 @@ class Muniment:
             raise self._unreachable(broken) from broken
         if reply.status_code >= httpx.codes.BAD_REQUEST:
             raise Problem.load(reply.content)
-        return reply.json() if reply.content else None
+        try:
+            return reply.json() if reply.content else None
+        except ValueError as strange:
+            raise Unavailable(
+                f"{self.server} answers, but not as Muniment does; is the address right?"
+            ) from strange
 
     def _unreachable(self, broken: httpx.HTTPError) -> Unavailable:
         reason = str(broken) or type(broken).__name__
