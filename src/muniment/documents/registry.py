@@ -4,7 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import access, store
@@ -168,34 +181,37 @@ async def count_readable(
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
+_PASSAGES: Select[Any] = (
+    select(
+        chunks.c.id.label("chunk_id"),
+        chunks.c.span_start,
+        chunks.c.span_end,
+        chunks.c.page,
+        chunks.c.section,
+        chunks.c.kind,
+        parents.c.span_start.label("parent_start"),
+        parents.c.span_end.label("parent_end"),
+        parents.c.text.label("parent_text"),
+        versions.c.number.label("version_number"),
+        *(
+            documents.c[name]
+            for name in (
+                "id", "collection", "key", "title", "type", "status", "source_url", "metadata", "owner",
+                "access_level", "grants",
+            )
+        ),
+    )
+    .join(versions, versions.c.id == chunks.c.version)
+    .join(documents, and_(documents.c.id == versions.c.document, documents.c.current == versions.c.id))
+    .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
+    .where(chunks.c.id.in_(bindparam("ids", expanding=True)))
+)  # fmt: skip
+"""Built once: making it anew costs as much as running it."""
+
+
 async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
     """Chunks of current versions, each with its parent and document: one statement, one snapshot."""
-    query: Select[Any] = (
-        select(
-            chunks.c.id.label("chunk_id"),
-            chunks.c.span_start,
-            chunks.c.span_end,
-            chunks.c.page,
-            chunks.c.section,
-            chunks.c.kind,
-            parents.c.span_start.label("parent_start"),
-            parents.c.span_end.label("parent_end"),
-            parents.c.text.label("parent_text"),
-            versions.c.number.label("version_number"),
-            *(
-                documents.c[name]
-                for name in (
-                    "id", "collection", "key", "title", "type", "status", "source_url", "metadata", "owner",
-                    "access_level", "grants",
-                )
-            ),
-        )
-        .join(versions, versions.c.id == chunks.c.version)
-        .join(documents, and_(documents.c.id == versions.c.document, documents.c.current == versions.c.id))
-        .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
-        .where(chunks.c.id.in_(chunk_ids))
-    )  # fmt: skip
-    found: Sequence[Row[Any]] = (await connection.execute(query)).all()
+    found: Sequence[Row[Any]] = (await connection.execute(_PASSAGES, {"ids": list(chunk_ids)})).all()
     return found
 
 
