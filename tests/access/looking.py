@@ -92,7 +92,9 @@ class Looking:
         """An answer about one document, readable or not."""
         words = [word for d in self.oracle.documents.values() for word in d.words] or ["nothing"]
         word = self.dice.choice(words)
-        answer = await self.reply(200, "POST", "ask", {"question": f"Where is the {word} written down?"})
+        question = {"question": f"Where is the {word} written down?"}
+        await self.reply(200, "POST", "ask", question, accept="text/event-stream")
+        answer = await self.reply(200, "POST", "ask", question)
         for passage in answer["passages"]:
             self.allowed(passage["document"]["id"], passage["chunk"]["text"])
         for footnote in answer["footnotes"]:
@@ -115,7 +117,8 @@ class Looking:
                 await self.reply(404, "GET", f"{path}/access")
 
     async def at_a_list(self) -> None:
-        """Collections with their counts, and the documents of one."""
+        """Runs, collections with their counts, and the documents of one."""
+        await self.reply(200, "GET", "runs", limit=100)
         shown = await self.reply(200, "GET", "collections", limit=500)
         counts = {c["name"]: c["documents"] for c in shown["items"] if c["name"] in self.oracle.collections}
         truth = {

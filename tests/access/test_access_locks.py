@@ -13,7 +13,7 @@ from muniment.documents.contract import Documents
 from muniment.vectors.contract import Vectors
 
 Opened = Callable[..., Awaitable[httpx.AsyncClient]]
-STEPS = 15
+STEPS = 10
 
 
 @pytest.mark.parametrize("lagging", [False, True])
