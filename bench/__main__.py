@@ -1,0 +1,50 @@
+"""`make bench`: every bench in turn, each in a process of its own, or those that are named.
+
+    python -m bench [NAME …] [--peers]
+
+Prints rows of work, ours, baseline or limit, and their ratio; keeps them in `bench/results/`.
+"""
+
+import argparse
+import subprocess
+import sys
+from importlib import import_module
+
+from bench.report import Skipped
+
+BENCHES = ("embedding", "start", "walls", "ingest", "load", "ranking", "support", "abstention", "setup")
+
+
+def main() -> None:
+    """Run them; one that fails does not keep the others from running."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=BENCHES, metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument("--peers", action="store_true", help="make the peers' environments when they are absent")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.names) - set(BENCHES)):
+        parser.error(f"there is no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    if arguments.here:
+        _one(arguments.names[0], peers=arguments.peers)
+        return
+    failed = [name for name in arguments.names if _apart(name, peers=arguments.peers)]
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
+
+
+def _apart(name: str, *, peers: bool) -> int:
+    """In a process of its own, so that no bench feels what another left in memory."""
+    print(f"\n== {name}", flush=True)
+    extra = ["--peers"] if peers else []
+    return subprocess.run([sys.executable, "-m", "bench", "--here", name, *extra], check=False).returncode
+
+
+def _one(name: str, *, peers: bool) -> None:
+    sys.argv = [f"bench.{name}", *(["--peers"] if peers and name == "embedding" else [])]
+    try:
+        import_module(f"bench.{name}").main()
+    except Skipped as skipped:
+        print(f"skipped: {skipped}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Files a second and the share of time that is embedding, for 1,000 Markdown files; S10's part of an ingest.
+
+python -m bench.ingest [--files 1000]
+"""
+
+import argparse
+import asyncio
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from bench import evaldata, report
+from bench.house import collection, house, ingest
+from bench.opened import BareEngine, Watched
+
+from muniment.documents.contract import NewDocument
+from muniment.embedding.contract import Describe, Embedding, EmbedPassages
+from muniment.kernel.model import Matrix
+from muniment.vectors.contract import Vectors
+
+LEAST, MOST = 1000, 3000
+"""Characters of a file."""
+
+PASSAGES_AT_ONCE = 256
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=1000)
+    report.header()
+    with tempfile.TemporaryDirectory() as work:
+        asyncio.run(measure(Path(work), parser.parse_args().files))
+
+
+def markdown(count: int) -> list[NewDocument]:
+    """Sections of long design documents as files of their own."""
+    files: list[NewDocument] = []
+    for document in evaldata.documents("k8s_notes_to_kep"):
+        for section in re.split(r"^(?=## )", document.text, flags=re.MULTILINE):
+            if LEAST <= len(section) <= MOST:
+                text = f"# {document.title}\n\n{section}"
+                files.append(NewDocument(content=text, name=f"{len(files)}.md", media_type="text/markdown"))
+            if len(files) == count:
+                return files
+    raise report.Skipped(f"the set holds {len(files)} sections of that size, not {count}")
+
+
+async def measure(data: Path, count: int) -> None:
+    """Ingest, then do the same engine calls again in a script, in an index of its own."""
+    watched, engine = Watched(), BareEngine()
+    files = markdown(count)
+    async with house(data, rooms={Embedding: watched.builder, Vectors: engine.builder}) as opened:
+        embedding = await opened.get(Embedding)
+        await collection(opened, "notes")
+        await ingest(opened, "notes", [NewDocument(content="Warm.", name="warm.txt")])
+        watched.passages.clear()
+        engine.points.clear()
+        watched.busy_seconds = 0.0
+        began = time.perf_counter()
+        run = await ingest(opened, "notes", files)
+        total = time.perf_counter() - began
+        if run.state != "succeeded":
+            raise RuntimeError(f"the ingest ended as {run.state}: {run.problem}")
+        busy = watched.busy_seconds
+        passages = [text for texts in watched.passages for text in texts]
+        scripted = await _script(embedding, engine, passages)
+    report.row(
+        f"ingest of {count} Markdown files",
+        count / total,
+        "files/s",
+        chunks=len(passages),
+        megabytes=round(sum(len(str(f.content).encode()) for f in files) / 1e6, 2),
+    )
+    report.row("ingest: share of the time spent embedding", 100 * busy / total, "%", limit="S2: at least 85 %")
+    report.row(
+        "S10 ingest at the contract",
+        total,
+        "s",
+        beside="script: embed and upsert the same",
+        baseline=scripted,
+        limit="< 1.05",
+    )
+
+
+async def _script(embedding: Embedding, engine: BareEngine, passages: list[str]) -> float:
+    """Seconds to embed the same passages and put the same points, and nothing else."""
+    dimensions = (await embedding.describe(Describe())).dimensions
+    points = list(engine.points)
+    await engine.itself.ensure("script", dimensions)
+    began = time.perf_counter()
+    vectors: list[Matrix] = []
+    for start in range(0, len(passages), PASSAGES_AT_ONCE):
+        some = EmbedPassages(texts=tuple(passages[start : start + PASSAGES_AT_ONCE]))
+        vectors.append((await embedding.embed_passages(some)).vectors)
+    await engine.itself.upsert("script", points, np.concatenate(vectors))
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
