@@ -38,7 +38,7 @@ def main() -> None:
 async def verdicts(claims: list[dict[str, Any]]) -> list[str]:
     """What the room says of each claim."""
     async with build_models(ModelsSettings()) as models, build_embedding(EmbeddingSettings(), models) as embedding:
-        writer = PassageWriter(embedding, [], most_prompt_characters=1000)
+        writer = PassageWriter(embedding)
         return [
             (await writer.check(Check(sentence=claim["claim"], sources=(source(claim),)))).verdict
             for claim in claims

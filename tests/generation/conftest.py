@@ -59,6 +59,11 @@ class Server:
 
         return reply
 
+    async def drip(self, response):
+        while not self.gone.is_set():
+            await self.words("word ", end=False)(response)
+            await asyncio.sleep(0.05)
+
     async def silent(self, _):
         await self.gone.wait()
 
@@ -97,12 +102,8 @@ async def writer_at(url, embedding, **changes):
     rest_seconds = options.pop("rest_seconds")
     outside = OpenAiModel(url=url, **options)
     try:
-        yield PassageWriter(
-            embedding,
-            [Configured(outside, "openai", rest_seconds)],
-            most_prompt_characters=4000,
-            auto=outside.name,
-        )
+        configured = Configured(outside, "openai", rest_seconds, options["first_seconds"], 4000)
+        yield PassageWriter(embedding, [configured], auto=outside.name)
     finally:
         await outside.close()
 

@@ -12,7 +12,7 @@ WEIGHTS = {"leas": 3.0, "renew": 3.0, "vault": 2.0}
 
 @pytest.fixture
 def writer(embedding):
-    return PassageWriter(embedding, [], most_prompt_characters=4000)
+    return PassageWriter(embedding)
 
 
 async def written(writer, question, sources, **more):
@@ -58,7 +58,7 @@ async def test_no_source_is_no_sentence(writer):
 async def test_without_embedding_words_decide_and_it_is_said(leases):
     embedding = WordVectors()
     embedding.down = True
-    writer = PassageWriter(embedding, [], most_prompt_characters=4000)
+    writer = PassageWriter(embedding)
     sentences, finished = await written(writer, "How does the vault renew leases?", leases, weights=WEIGHTS)
     assert sentences[0].text.startswith("Leases are renewed")
     assert finished.degraded == ("dense",)

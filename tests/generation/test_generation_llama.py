@@ -56,7 +56,7 @@ async def test_the_same_model_by_its_own_server_and_in_process(models, embedding
     del served
 
     local = LocalModel(room, BUNDLED_LLM, threads=1, context_tokens=1024, most_tokens=12, temperature=0)
-    writer = PassageWriter(embedding, [Configured(local, "local", 0)], most_prompt_characters=1000)
+    writer = PassageWriter(embedding, [Configured(local, "local", rest_seconds=0)])
     try:
         again, finished = await written(writer, leases, model=BUNDLED_LLM)
         assert finished == Finished(model=BUNDLED_LLM)

@@ -52,6 +52,7 @@ def unwell(server):
         "refuses": 500,
         "wrong key": 401,
         "silent": server.silent,
+        "drips": server.drip,
         "breaks off at once": server.words(end=False),
         "nonsense": server.raw(b"data: {not json\n\n"),
         "other json": server.raw(b'data: {"choices": 3}\n\n'),
@@ -66,7 +67,8 @@ def unwell(server):
 @pytest.mark.parametrize(
     "case",
     [
-        "down", "refuses", "wrong key", "silent", "breaks off at once", "nonsense", "other json", "no object",
+        "down", "refuses", "wrong key", "silent", "drips", "breaks off at once", "nonsense", "other json",
+        "no object",
         "text is a number", "an error", "a web page", "a line without end",
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from muniment.generation.sentences import quotable
 
 
 def quotes(text, title="T", section=()):
-    return [text[a:b] for a, b, _ in quotable(Source(title=title, section=section, text=text))]
+    return [text[a:b] for a, b, *_ in quotable(Source(title=title, section=section, text=text))]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_heading_over_a_sentence_is_known():
 
 @given(st.text(alphabet=st.sampled_from("Ab. \n-#|1This?é。"), max_size=120))
 def test_quotes_are_spans_without_white_space_around(text):
-    for a, b, _ in quotable(Source(title="t", section=(), text=text)):
+    for a, b, *_ in quotable(Source(title="t", section=(), text=text)):
         assert 0 <= a < b <= len(text)
         assert text[a:b] == text[a:b].strip()
         assert not text[a:b].startswith(("This", "# "))

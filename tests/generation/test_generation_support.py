@@ -18,7 +18,7 @@ SOURCES = (
 
 @pytest.fixture
 def check(embedding):
-    writer = PassageWriter(embedding, [], most_prompt_characters=4000)
+    writer = PassageWriter(embedding)
 
     async def checked(sentence, cites=()):
         found = await writer.check(Check(sentence=sentence, sources=SOURCES, cites=cites))
@@ -70,6 +70,6 @@ async def test_a_wrong_citation_does_not_matter_when_another_source_bears_it_out
 
 
 async def test_no_source_supports_nothing(embedding):
-    writer = PassageWriter(embedding, [], most_prompt_characters=4000)
+    writer = PassageWriter(embedding)
     found = await writer.check(Check(sentence="The vault renews leases.", sources=()))
     assert found.verdict == "unsupported"

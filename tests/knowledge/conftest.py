@@ -70,7 +70,7 @@ class Said(PassageWriter):
     """Generation whose model says what the test tells it to; quotes and checks are the real ones."""
 
     def __init__(self, *sentences, degraded=()):
-        super().__init__(WordVectors(), [], most_prompt_characters=4000)
+        super().__init__(WordVectors())
         self.sentences, self.degraded, self.closed, self.asked = sentences, degraded, asyncio.Event(), []
 
     async def writers(self, request):

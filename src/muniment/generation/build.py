@@ -13,6 +13,9 @@ from muniment.generation.service import Configured, PassageWriter
 from muniment.kernel.settings import RoomSettings
 from muniment.models.contract import BUNDLED_LLM, Models
 
+_LOCAL_PROMPT_CHARACTERS = 4_000
+"""A processor without help reads a prompt at a few hundred tokens a second."""
+
 
 class GenerationSettings(RoomSettings):
     """Which language models may write answers; with none, answers are quotes."""
@@ -33,7 +36,9 @@ class GenerationSettings(RoomSettings):
         default=12_000, ge=500, le=1_000_000, description="How much of the sources a model is shown."
     )
     connect_seconds: float = Field(default=3.0, gt=0, le=60, description="How long to wait for a connection.")
-    first_seconds: float = Field(default=20.0, gt=0, le=300, description="How long to wait for the first word.")
+    first_seconds: float = Field(
+        default=20.0, gt=0, le=300, description="How long to wait for the first sentence."
+    )
     idle_seconds: float = Field(default=10.0, gt=0, le=120, description="How long to wait for each further word.")
     rest_seconds: float = Field(
         default=15.0, ge=0, le=600, description="How long `auto` leaves a model alone after it failed."
@@ -48,7 +53,15 @@ async def build(settings: GenerationSettings, embedding: Embedding, models: Mode
         if settings.url:
             outside = _outside(settings, settings.url)
             stack.push_async_callback(outside.close)
-            configured.append(Configured(outside, "openai", settings.rest_seconds))
+            configured.append(
+                Configured(
+                    outside,
+                    "openai",
+                    settings.rest_seconds,
+                    settings.first_seconds,
+                    settings.prompt_characters,
+                )
+            )
         if settings.local:
             inside = LocalModel(
                 models,
@@ -59,11 +72,18 @@ async def build(settings: GenerationSettings, embedding: Embedding, models: Mode
                 temperature=settings.temperature,
             )
             stack.push_async_callback(inside.close)
-            configured.append(Configured(inside, "local", settings.rest_seconds))
+            configured.append(
+                Configured(
+                    inside,
+                    "local",
+                    settings.rest_seconds,
+                    settings.first_seconds,
+                    min(settings.prompt_characters, _LOCAL_PROMPT_CHARACTERS),
+                )
+            )
         yield PassageWriter(
             embedding,
             configured,
-            most_prompt_characters=settings.prompt_characters,
             auto=configured[0].model.name if settings.url else None,
         )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,9 +26,9 @@ class LocalModel:
         self._models, self._threads, self._context_tokens = models, threads, context_tokens
         self._options = {"max_tokens": most_tokens, "temperature": temperature, "stream": True}
         self._load: asyncio.Task[Any] | None = None
-        self._turn = asyncio.Lock()
+        self._turn, self._speaking = asyncio.Lock(), set[asyncio.Task[None]]()
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """The model's text as it comes; leaving early stops the model.
 
         Raises NotAvailable when the extra is not installed, and LlmDown when llama.cpp refuses the request.
@@ -52,22 +52,30 @@ class LocalModel:
             finally:
                 loop.call_soon_threadsafe(queue.put_nowait, None)
 
-        async with self._turn:
-            speaking = asyncio.create_task(asyncio.to_thread(speak))
-            try:
-                while (text := await queue.get()) is not None:
-                    yield text
-                await speaking
-            except (ValueError, RuntimeError) as refused:
-                refusals.append(str(refused))
-            finally:
-                left = True
-                await asyncio.wait({speaking})
+        async def in_turn() -> None:
+            async with self._turn:
+                if not left:
+                    await asyncio.to_thread(speak)
+
+        speaking = asyncio.create_task(in_turn())
+        self._speaking.add(speaking)
+        speaking.add_done_callback(self._speaking.discard)
+        try:
+            while (text := await queue.get()) is not None:
+                yield text
+            await speaking
+        except (ValueError, RuntimeError) as refused:
+            refusals.append(str(refused))
+        finally:
+            # It stops at its next word; who leaves does not wait for that.
+            left = True
         if refusals:
             raise LlmDown(f"the local model refuses: {refusals[0]}", model=self.name)
 
     async def close(self) -> None:
-        """Unload it."""
+        """Unload it, when it has stopped speaking."""
+        if self._speaking:
+            await asyncio.wait(self._speaking)
         if self._load is not None:
             self._load.cancel()
             await asyncio.wait({self._load})

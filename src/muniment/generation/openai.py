@@ -5,9 +5,8 @@ It holds the only HTTP client of this room; a system that is not ours speaks HTT
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -44,7 +43,7 @@ class OpenAiModel:
         self._options = {"max_tokens": most_tokens, "temperature": temperature, "stream": True}
         self._session: aiohttp.ClientSession | None = None
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """The model's text as it comes.
 
         Raises LlmDown when the server does not answer in time, refuses, breaks off, or answers nonsense.
@@ -74,7 +73,7 @@ class OpenAiModel:
             self._session = aiohttp.ClientSession(timeout=timeout, read_bufsize=_MOST_LINE_BYTES)
         return self._session
 
-    async def _events(self, content: aiohttp.StreamReader) -> Any:
+    async def _events(self, content: aiohttp.StreamReader) -> AsyncGenerator[str, None]:
         patience, ended = self._first_seconds, False
         while not ended:
             # Only the read is bounded: a deadline around a yield would leak into whoever reads.

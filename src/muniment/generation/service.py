@@ -1,8 +1,10 @@
 """Sentences from passages: quotes without a model, or a language model's own words, and the check of either."""
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from prometheus_client import Counter
@@ -42,40 +44,42 @@ class LanguageModel(Protocol):
 
     name: str
 
-    def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    def stream(self, messages: Sequence[Message]) -> Stream[str]:
         """The text as it comes; closing it stops the model."""
         ...
 
 
+@dataclass
 class Configured:
-    """A language model that may be named, and how long it is left alone after it failed."""
+    """A language model that may be named, how long its first sentence may take, and how much it is shown.
 
-    def __init__(self, model: LanguageModel, kind: Literal["openai", "local"], rest_seconds: float) -> None:
-        self.model, self.kind = model, kind
-        self._rest_seconds, self._down_until = rest_seconds, 0.0
+    After a failure it is left alone for `rest_seconds`.
+    """
+
+    model: LanguageModel
+    kind: Literal["openai", "local"]
+    rest_seconds: float = 15.0
+    first_seconds: float = 20.0
+    prompt_characters: int = 12_000
+    down_until: float = 0.0
 
     @property
     def ready(self) -> bool:
         """Whether it did not fail a moment ago."""
-        return time.monotonic() >= self._down_until
+        return time.monotonic() >= self.down_until
 
     def failed(self) -> None:
         """Leave it alone for a while."""
-        self._down_until = time.monotonic() + self._rest_seconds
+        self.down_until = time.monotonic() + self.rest_seconds
 
 
 class PassageWriter(Generation):
     """Quotes always; through a language model where one is configured, quotes in its stead when it fails."""
 
     def __init__(
-        self,
-        embedding: Embedding,
-        models: Sequence[Configured],
-        *,
-        most_prompt_characters: int,
-        auto: str | None = None,
+        self, embedding: Embedding, models: Sequence[Configured] = (), *, auto: str | None = None
     ) -> None:
-        self._embedding, self._most_prompt_characters = embedding, most_prompt_characters
+        self._embedding = embedding
         self._models: Mapping[str, Configured] = {configured.model.name: configured for configured in models}
         self._auto = auto or EXTRACTIVE
 
@@ -148,20 +152,17 @@ class PassageWriter(Generation):
                 yield event
 
     async def _told(self, configured: Configured, request: Write) -> AsyncGenerator[Sentence, None]:
-        asked = messages(request.question, request.sources, self._most_prompt_characters)
+        asked = messages(request.question, request.sources, configured.prompt_characters)
         cutter, told = Cutter(len(request.sources)), set[str]()
-        stream = configured.model.stream(asked)
-        try:
-            async for piece in stream:
+        async with aclosing(configured.model.stream(asked)) as stream:
+            until = time.monotonic() + configured.first_seconds
+            while (piece := await _next(stream, None if told else until, configured.model.name)) is not None:
                 for sentence in cutter.feed(piece):
                     # A small model that repeats itself does so until it is stopped.
                     if is_refusal(sentence.text) or sentence.text in told:
                         return
                     told.add(sentence.text)
                     yield sentence
-        finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
         for sentence in cutter.rest():
             if not is_refusal(sentence.text) and sentence.text not in told:
                 yield sentence
@@ -183,3 +184,14 @@ class PassageWriter(Generation):
             _log.warning("deciding by words only", detail=problem.detail)
             return None
         return embedded.vectors
+
+
+async def _next(stream: Stream[str], until: float | None, model: str) -> str | None:
+    """The next piece, None after the last.
+
+    Raises LlmDown when a first sentence is still not there `until` then: words that only drip are no answer.
+    """
+    try:
+        return await asyncio.wait_for(anext(stream, None), None if until is None else until - time.monotonic())
+    except TimeoutError as late:
+        raise LlmDown("no sentence in time", model=model) from late
