@@ -1,6 +1,7 @@
 """`make demo`: an invented company's handbook, three questions, two people, and how their answers differ."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,7 +34,12 @@ RESTRICTED = ("board-minutes-2026-09-24.txt", "project-lantern.pdf")
 
 
 def main() -> None:
-    """Start a fresh Muniment, fill it, ask, and go on serving while someone watches."""
+    """Start a fresh Muniment, fill it, ask, and go on serving while someone watches.
+
+    `DEMO_PICTURE` names a file for a picture of what the terminal showed: that is how the README got its own.
+    """
+    picture = os.environ.get("DEMO_PICTURE")
+    out.record = picture is not None
     shutil.rmtree(DATA.parent, ignore_errors=True)
     DATA.mkdir(parents=True)
     password = secrets.token_urlsafe(9)
@@ -47,6 +53,9 @@ def main() -> None:
                 with Muniment(running.address).login(name, password) as person:
                     _ask(person, name, who, question)
         out.print(Rule())
+        if picture is not None:
+            svg = out.export_svg(title="make demo")
+            Path(picture).write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL), "utf-8")
         out.print(f"Muniment runs at [bold]{running.address}[/bold]  (API: {running.address}/docs)")
         out.print(f"Sign in as admin, ada or ben with the password {password}, or ask here:")
         command = f"muniment ask --data {DATA.parent.name}/{DATA.name}"

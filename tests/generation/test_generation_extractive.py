@@ -87,3 +87,10 @@ async def test_quotes_are_always_ready(writer):
     writers = await writer.writers(Nothing())
     assert writers.default == "extractive"
     assert [(w.name, w.ready) for w in writers.items] == [("extractive", True)]
+
+
+async def test_a_question_retold_is_no_answer_and_a_reason_answers_why(writer):
+    text = "Ada asked why the vault renews leases. The vault renews leases because they expire. Leases are short."
+    source = Source(title="V", section=(), text=text)
+    sentences, _ = await written(writer, "Why does the vault renew leases?", (source,), weights=WEIGHTS)
+    assert sentences[0].text == "The vault renews leases because they expire."

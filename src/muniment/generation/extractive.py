@@ -16,8 +16,8 @@ SHORTLIST = 8
 _UNDER = 0.5
 _RANK = 0.15
 _TYPE = 0.1
-_ROW = 0.3
-_NEW_COVERAGE = 0.12
+_ROW, _RETOLD, _JOINED = 0.3, 0.5, 0.15
+_NEW_COVERAGE, _AS_NEAR = 0.12, 0.85
 _OF_BEST = 0.7
 _LEAST = 0.45
 _SAME_WORDS, _SAME_MEANING = 0.7, 0.93
@@ -27,6 +27,10 @@ _COUNT = re.compile(
 )
 _WHEN = re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|time)\b", re.IGNORECASE)
 _WHO = re.compile(r"\bwho(?:m|se)?\b|\bwhere\b", re.IGNORECASE)
+_WHY = re.compile(r"\bwhy\b|\bwhat (?:caused|led to|made)\b|\bfor what reason\b", re.IGNORECASE)
+_ASKED = re.compile(r"\b(?:asked|asks|wondered|inquired|wants? to know)\b", re.IGNORECASE)
+"""A question that somebody else put is near to the question, and no answer."""
+
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|half|hundred|thousand|million)\b",
     re.IGNORECASE,
@@ -35,6 +39,7 @@ _DATE = re.compile(
     r"\d|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|century"
     r"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b"
 )
+_CAUSE = re.compile(r"\b(?:because|caus\w+|due to|owing to|reasons?|since|so that|in order to)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<=[\w,;:(] )[A-Z]\w{2,}")
 
 
@@ -54,8 +59,11 @@ def shortlist(found: Sequence[Candidate], weights: Mapping[str, float], most: in
 
 
 def _place(candidate: Candidate) -> float:
-    """What speaks for it besides its words; a row of a table says less to a reader than a sentence."""
-    return _RANK / (1 + candidate.source) - (_ROW if " | " in candidate.text else 0.0)
+    """What speaks for it besides its words: rows of tables, and sentences that need another, say less."""
+    row = _ROW if " | " in candidate.text else 0.0
+    retold = _RETOLD if _ASKED.search(candidate.text) else 0.0
+    joined = _JOINED if candidate.joined else 0.0
+    return _RANK / (1 + candidate.source) - row - retold - joined
 
 
 def choose(
@@ -65,7 +73,7 @@ def choose(
     asked: Matrix | None,
     dense: Matrix | None,
 ) -> list[Candidate]:
-    """One to three of the shortlist, best first: each adds to what is covered, none repeats another."""
+    """One to three of the shortlist, best first: each covers more or is about as near, none repeats."""
     near = dense @ asked[0] if dense is not None and asked is not None else np.full(len(found), 0.4, np.float32)
     scores = [
         coverage(c, weights) + float(near[i]) + _place(c) + _TYPE * _fits(question, c.text)
@@ -79,7 +87,8 @@ def choose(
             break
         new = {t for t in weights if t in found[i].terms and t not in covered}
         gain = sum(weights[t] for t in new) / (sum(weights.values()) or 1)
-        if chosen and (gain < _NEW_COVERAGE or any(_same(found, dense, i, j) for j in chosen)):
+        adds = gain >= _NEW_COVERAGE or (dense is not None and near[i] >= _AS_NEAR * near.max())
+        if chosen and (not adds or any(_same(found, dense, i, j) for j in chosen)):
             continue
         chosen.append(i)
         covered |= found[i].terms
@@ -97,7 +106,7 @@ def _same(found: Sequence[Candidate], dense: Matrix | None, i: int, j: int) -> b
 def _fits(question: str, text: str) -> float:
     """1 when the sentence holds a thing of the kind asked for that the question does not, -1 when it lacks it."""
     asked = set(re.findall(r"\w+", question.casefold()))
-    for kind, thing in ((_COUNT, _NUMBER), (_WHEN, _DATE), (_WHO, _NAME)):
+    for kind, thing in ((_COUNT, _NUMBER), (_WHEN, _DATE), (_WHO, _NAME), (_WHY, _CAUSE)):
         if kind.search(question):
             return 1.0 if any(m.casefold() not in asked for m in thing.findall(text)) else -1.0
     return 0.0

@@ -38,7 +38,10 @@ _DANGLING = re.compile(
 
 
 class Candidate(NamedTuple):
-    """A span of a source that may be quoted, its terms, and those of what it stands under: title and headings."""
+    """A span of a source that may be quoted, its terms, and those of what it stands under: title and headings.
+
+    `joined`: it holds a second sentence, which refers back to the first.
+    """
 
     source: int
     start: int
@@ -46,6 +49,7 @@ class Candidate(NamedTuple):
     text: str
     terms: frozenset[str]
     under: frozenset[str]
+    joined: bool = False
 
 
 class Quotable(NamedTuple):
@@ -54,17 +58,18 @@ class Quotable(NamedTuple):
     start: int
     end: int
     heading: str
+    joined: bool
 
 
 def candidates(sources: Sequence[Source], language: str | None) -> list[Candidate]:
     """What may be quoted, in the order of the sources."""
     found = []
     for number, source in enumerate(sources):
-        for start, end, heading in quotable(source):
+        for start, end, heading, joined in quotable(source):
             text = " ".join(source.text[start:end].split())
             over = " ".join((source.title, heading or " ".join(source.section)))
             under, own = frozenset(terms(over, language)), frozenset(terms(text, language))
-            found.append(Candidate(number, start, end, text, own, under))
+            found.append(Candidate(number, start, end, text, own, under, joined))
     return found
 
 
@@ -87,7 +92,7 @@ def quotable(source: Source) -> Iterator[Quotable]:
             continue
         before = (begun, end)
         if end - begun <= LONGEST and not piece.endswith("?") and len(piece) >= SHORTEST:
-            yield Quotable(begun, end, heading)
+            yield Quotable(begun, end, heading, begun < start)
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:
