@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -162,8 +163,9 @@ async def main(arguments: list[str]) -> None:
     shards = EdgeShards(Path(folder))
     await shards.open(float(lock_seconds))
     try:
-        await send(writer, Frame({"ready": True}))
-        await Desk(shards).serve(reader, writer)
+        with suppress(ConnectionError):  # the parent ended before this process was ready
+            await send(writer, Frame({"ready": True}))
+            await Desk(shards).serve(reader, writer)
     finally:
         shards.close()
         writer.close()
