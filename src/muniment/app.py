@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -39,6 +40,7 @@ from muniment.models import build as models
 from muniment.models.contract import Models
 from muniment.retrieval import build as retrieval
 from muniment.retrieval.contract import Retrieval
+from muniment.runfile import open_data_folder
 from muniment.vectors import build as vectors
 from muniment.vectors.contract import Vectors
 
@@ -122,6 +124,7 @@ async def open_house(configuration: Configuration, rooms: Sequence[str] = ()) ->
 @asynccontextmanager
 async def open_room(configuration: Configuration, contract: type[T]) -> AsyncIterator[T]:
     """One room of the data folder, for a command that works on this machine without a server."""
+    open_data_folder(data_folder(configuration))
     async with AsyncExitStack() as stack:
         ground = _ground(configuration.section("", ProcessSettings), set())
         yield await House(ROOMS, configuration, ground, stack).get(contract)
@@ -132,6 +135,11 @@ def _ground(process: ProcessSettings, serving: set[str]) -> Ground:
     secrets = tuple(s.get_secret_value() for s in (process.service_token, process.service_token_next) if s)
     addresses = {room: url for room, url in process.at.items() if room not in serving}
     contracts_of(list(addresses))
+    for room, url in addresses.items():
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+            raise SettingsUnfit(
+                f"at.{room} is {url!r}, which is no URL: MUNIMENT_AT__{room.upper()}=http://127.0.0.1:8801 is one"
+            )
     if (addresses or serving) and not secrets:
         raise SettingsUnfit(
             "rooms in several processes need MUNIMENT_SERVICE_TOKEN, the same long secret in each of them"

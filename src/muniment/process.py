@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -26,7 +27,7 @@ from muniment.kernel.logs import configure_logs, get_logger
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import Configuration, ProcessSettings
-from muniment.runfile import RUN_FILE, Running, lock_file, read_run_file, run_file, unusable
+from muniment.runfile import RUN_FILE, Running, lock_file, open_data_folder, read_run_file, run_file
 
 _log = get_logger(__name__)
 
@@ -36,21 +37,7 @@ class DataFolderBusy(Problem, status=409):
 
 
 class PortTaken(Problem, status=409):
-    """Something else listens on the address."""
-
-
-def open_data_folder(data: Path) -> None:
-    """Make the data folder and see that it can be written.
-
-    Raises DataFolderUnusable.
-    """
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe = data / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as refused:
-        raise unusable(data, refused) from refused
+    """Something else listens on the address, or the address is not this machine's."""
 
 
 @contextmanager
@@ -89,10 +76,9 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as refused:
         listener.close()
-        raise PortTaken(
-            f"cannot listen on {host}:{port} ({refused.strerror}); "
-            "give another port with --port, or stop what listens there"
-        ) from refused
+        taken = refused.errno == errno.EADDRINUSE
+        cure = "another port with --port, or stop what listens there" if taken else "another with --host or --port"
+        raise PortTaken(f"cannot listen on {host}:{port} ({refused.strerror}); give {cure}") from refused
     return listener
 
 

@@ -38,6 +38,20 @@ def unusable(data: Path, refused: OSError) -> DataFolderUnusable:
     )
 
 
+def open_data_folder(data: Path) -> None:
+    """Make the data folder and see that it can be written.
+
+    Raises DataFolderUnusable.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = data / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as refused:
+        raise unusable(data, refused) from refused
+
+
 def lock_file(data: Path, room: str) -> Path:
     """The file whose lock is held by the process that serves the room from this data folder."""
     return data / "locks" / f"{room}.lock"

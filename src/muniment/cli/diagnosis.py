@@ -73,13 +73,14 @@ def _server(folder: Path, process: ProcessSettings) -> Finding:
     if running is not None:
         try:
             with Muniment(running.address, running.key) as muniment:
-                state = muniment.get("/health")["status"]
+                health = muniment.get("/health")
         except Problem as problem:
             cure = f"`muniment stop`, or end process {running.pid}, then `muniment up`"
             return Finding("server", False, f"{running.address} does not answer: {problem.detail}", cure)
-        return Finding(
-            "server", state == "ok", f"{running.address} is {state}", "" if state == "ok" else "see status"
-        )
+        unwell = [f"{name}: {room['detail']}" for name, room in health["rooms"].items() if room["status"] != "ok"]
+        found = "; ".join([f"{running.address} is {health['status']}", *unwell])
+        cure = f"the reason is above; {folder / 'background.log'} may say more" if unwell else ""
+        return Finding("server", not unwell, found, cure)
     with socket.socket() as probe:
         taken = probe.connect_ex((process.host, process.port)) == 0
     if taken:
@@ -95,7 +96,10 @@ def _engine() -> Finding:
 
 
 def _model(configuration: Configuration) -> Finding:
-    infos = asyncio.run(_models(configuration))
+    try:
+        infos = asyncio.run(_models(configuration))
+    except Problem as problem:
+        return Finding("embedding model", False, problem.detail, "mend what it names")
     info = next(i for i in infos if i.name == BUNDLED_EMBEDDING)
     if info.state in ("ready", "preparing"):
         return Finding("embedding model", True, f"{info.name} is {info.state}")

@@ -52,12 +52,12 @@ def _under(folder: Path) -> Iterator[Source | PassedOver]:
             if path.is_symlink():
                 yield PassedOver(path, "a symbolic link; name it to add what it leads to", failed=False)
             elif name not in folders:
-                yield _source(path, path.relative_to(folder).as_posix())
+                yield _source(path, path.relative_to(folder).as_posix(), named=False)
         yield from refused
         refused.clear()
 
 
-def _source(path: Path, key: str) -> Source | PassedOver:
+def _source(path: Path, key: str, *, named: bool = True) -> Source | PassedOver:
     try:
         key.encode()
     except UnicodeEncodeError:
@@ -65,7 +65,7 @@ def _source(path: Path, key: str) -> Source | PassedOver:
     try:
         told = path.stat()
         if not stat.S_ISREG(told.st_mode):
-            return PassedOver(path, "not a regular file", failed=True)
+            return PassedOver(path, "not a regular file", failed=named)
         path.open("rb").close()
     except OSError as refused:
         return PassedOver(path, _reason(refused), failed=True)

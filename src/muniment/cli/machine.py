@@ -4,12 +4,13 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from muniment.cli.connection import ADMIN_UNSEEN, DataOption, JsonOption, load_configuration
-from muniment.cli.terminal import out, plain, print_json
+from muniment.cli.terminal import err, out, plain, print_json
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import ProcessSettings
@@ -44,6 +45,7 @@ def up(
     idle_seconds: Annotated[
         float | None, typer.Option("--idle-seconds", help="Stop after so long without a request.", hidden=True)
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Run Muniment, all rooms in this process, until Ctrl-C.
 
@@ -51,12 +53,14 @@ def up(
     """
 
     def started(address: str, opened: "Opened") -> None:
-        out.print(f"Muniment is ready at [bold]{address}[/bold]  (API: {address}/docs; Ctrl-C ends it)")
-        if out.is_terminal:
-            for text in opened.announcements.values():
-                out.print(plain(text))
-        elif opened.announcements:
-            out.print(ADMIN_UNSEEN)
+        if as_json:
+            _tell(address, late("muniment.app").CONTRACTS)
+        else:
+            out.print(f"Muniment is ready at [bold]{address}[/bold]  (API: {address}/docs; Ctrl-C ends it)")
+        if opened.announcements and (as_json or not out.is_terminal):
+            err.print(ADMIN_UNSEEN)
+        for text in opened.announcements.values() if not as_json and out.is_terminal else ():
+            out.print(plain(text))
 
     configuration = load_configuration(data, host=host, port=port)
     late("muniment.process").serve(configuration, idle_seconds=idle_seconds, started=started)
@@ -67,6 +71,7 @@ def serve(
     data: DataOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Run some rooms in this process; MUNIMENT_AT__ROOM says where the others are.
 
@@ -74,9 +79,17 @@ def serve(
     """
 
     def started(address: str, _opened: "Opened") -> None:
+        if as_json:
+            _tell(address, rooms)
+            return
         out.print(f"{', '.join(rooms)} ready at [bold]{address}[/bold]")
 
     late("muniment.process").serve(load_configuration(data, host=host, port=port), rooms, started=started)
+
+
+def _tell(address: str, rooms: Iterable[str]) -> None:
+    """For the program that started this process: it answers now."""
+    print_json({"address": address, "pid": os.getpid(), "rooms": list(rooms)})
 
 
 def stop(data: DataOption = None, as_json: JsonOption = False) -> None:

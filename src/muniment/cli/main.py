@@ -7,7 +7,7 @@ import typer
 
 from muniment.cli import adding, content, machine, operate
 from muniment.cli.terminal import complain
-from muniment.kernel.problems import Problem
+from muniment.kernel.problems import Problem, Unauthenticated
 
 app = typer.Typer(
     name="muniment",
@@ -43,6 +43,8 @@ def main() -> None:
     try:
         app()
     except Problem as problem:
+        if isinstance(problem, Unauthenticated):
+            problem.detail += " (MUNIMENT_API_KEY is where this command looks for a key)"
         if "--json" in sys.argv:
             sys.stdout.write(json.dumps(problem.document()) + "\n")
         else:

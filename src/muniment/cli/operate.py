@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 from rich.text import Text
 
@@ -105,17 +106,21 @@ def users_password(
             raise Invalid("the two passwords differ; nothing was changed")
     else:
         password = sys.stdin.readline().rstrip("\n")
-    asyncio.run(_set_password(load_configuration(data), name, password))
+    try:
+        change = SetPassword.model_validate({"username": name, "password": password})
+    except ValidationError as unfit:
+        raise Invalid.of(unfit) from None  # its cause would show the password
+    asyncio.run(_set_password(load_configuration(data), change))
     if as_json:
         print_json({"username": name, "changed": True})
     else:
         out.print(plain(f"the password of {name} is changed"))
 
 
-async def _set_password(configuration: Configuration, name: str, password: str) -> None:
+async def _set_password(configuration: Configuration, change: SetPassword) -> None:
     async with late("muniment.app").open_room(configuration, Identity) as identity:
         with calling_as(Caller.system("cli")):
-            await identity.set_password(SetPassword.model_validate({"username": name, "password": password}))
+            await identity.set_password(change)
 
 
 def models_add(

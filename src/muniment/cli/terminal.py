@@ -44,6 +44,7 @@ def _sound(text: str) -> str:
 def print_json(answer: Any) -> None:
     """The API's own answer, as it came."""
     sys.stdout.write(_sound(json.dumps(answer, ensure_ascii=False, indent=2)) + "\n")
+    sys.stdout.flush()
 
 
 def complain(problem: Problem) -> None:

@@ -98,7 +98,9 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         await connection.start()
     except OSError as failure:
-        raise Unavailable(f"the database cannot be reached: {failure}") from failure
+        raise Unavailable(
+            f"the database cannot be reached: {failure}; does it run, and is database_url right?"
+        ) from failure
     try:
         yield connection
     finally:

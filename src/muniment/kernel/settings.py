@@ -164,7 +164,7 @@ def _file(path: Path) -> list[tuple[str, Origin]]:
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as broken:
-        raise SettingsUnfit(f"{path} cannot be read: {broken}") from broken
+        raise SettingsUnfit(f"{path} cannot be read: {broken}; mend it, or move it away") from broken
     found = []
     for name, value in tree.items():
         if isinstance(value, dict):

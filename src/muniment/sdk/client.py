@@ -38,7 +38,10 @@ class Muniment:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         timeout = httpx.Timeout(timeout_seconds, connect=5)
         try:
-            here = _is_loopback(httpx.URL(self.server).host)
+            address = httpx.URL(self.server)
+            if address.scheme not in {"http", "https"}:
+                raise ValueError("it begins with no http:// or https://")  # noqa: TRY301 - said as the library would
+            here = _is_loopback(address.host)
             # A proxy of the environment's would be asked for its own loopback.
             self._http = httpx.Client(base_url=self.server, headers=headers, timeout=timeout, trust_env=not here)
         except (httpx.InvalidURL, ValueError) as unfit:
