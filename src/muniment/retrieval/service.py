@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from muniment.collections.contract import CollectionMissing, CollectionRef, Collections, Lookup
+from muniment.collections.contract import CollectionMissing, CollectionRef, Collections, Indexes, Lookup
 from muniment.documents.contract import CountReadable, Documents, Hydrate, Passage
 from muniment.embedding.contract import Embedding, EmbedQueries
 from muniment.kernel.caller import caller
+from muniment.kernel.epochs import AsOf
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import NotAvailable, Problem
@@ -63,6 +64,7 @@ class HybridRetrieval:
         self._candidates, self._spare = candidates, spare
         self._collections, self._documents = collections, documents
         self._embedding, self._vectors = embedding, vectors
+        self._indexes: AsOf[Indexes] = AsOf()
 
     async def search(self, request: Search) -> Hits:
         """As the contract says."""
@@ -115,7 +117,7 @@ class HybridRetrieval:
     async def _scope(self, names: Sequence[str] | None, wanted: Filter) -> _Scope:
         withheld = tuple(sorted(caller().withheld))
         if names is None:
-            indexes = (await self._collections.indexes(Nothing())).items
+            indexes = (await self._all_indexes()).items
             open_only = (NoneOf(field="collection", values=withheld),) if withheld else ()
             return _Scope({i.name: i.model for i in indexes}, wanted + open_only, None)
         refs = await self._visible(names)
@@ -126,6 +128,15 @@ class HybridRetrieval:
             wanted + chosen,
             languages.pop() if len(languages) == 1 else None,
         )
+
+    async def _all_indexes(self) -> Indexes:
+        """As of the caller's epoch, which moves with every change of a collection: asked once for each."""
+        epoch = caller().epoch
+        known = self._indexes.get(epoch, None) if epoch else None
+        if known is None:
+            known = await self._collections.indexes(Nothing())
+            self._indexes.put(epoch, None, known)
+        return known
 
     async def _visible(self, names: Sequence[str]) -> list[CollectionRef]:
         found = (await self._collections.lookup(Lookup(collections=tuple(names)))).items
@@ -210,7 +221,9 @@ class HybridRetrieval:
         dropped = False
         waiting = list(ranked)
         while waiting and len(hits) < request.limit:
-            ahead = (request.limit - len(hits)) + self._spare
+            # Reading ahead costs more than it saves while nothing drops out and each chunk is a hit.
+            spare = self._spare if dropped or request.group_by else 0
+            ahead = request.limit - len(hits) + spare
             batch, waiting = waiting[:ahead], waiting[ahead:]
             read = (await self._documents.hydrate(Hydrate(chunks=tuple(r.id for r in batch)))).passages
             for place in batch:
