@@ -76,7 +76,8 @@ async def test_when_the_server_fails_quotes_stand_in_and_it_is_said(server, embe
     how = unwell(server)[case]
     if not isinstance(how, str):
         server.reply = how
-    async with writer_at(how if isinstance(how, str) else server.url, embedding) as writer:
+    patience = {"first_seconds": 0.2} if case in {"silent", "drips"} else {}
+    async with writer_at(how if isinstance(how, str) else server.url, embedding, **patience) as writer:
         sentences, finished = await written(writer, leases)
         assert sentences[0].text == QUOTE
         assert finished == Finished(model="extractive", degraded=("llm",))
@@ -93,7 +94,7 @@ async def test_a_stream_that_is_cut_ends_where_it_stood(server, embedding, lease
             await server.silent(response)
 
     server.reply = reply
-    async with writer_at(server.url, embedding) as writer:
+    async with writer_at(server.url, embedding, idle_seconds=0.2) as writer:
         sentences, finished = await written(writer, leases)
     assert [s.text for s in sentences] == ["Leases are renewed."]
     assert finished == Finished(model="m", degraded=("llm",))
