@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+import pytest_asyncio
 
 from access.looking import MODES, Leak, Missed
 from access.town import Town, secret
 from kit.running import ADMIN_PASSWORD
-from muniment.vectors.contract import Found, SearchPoints, Vectors
+from muniment.kernel.model import Nothing
+from muniment.vectors.contract import Found, SearchPoints, Upsert, Vectors
 
 ROUNDS = 2
 OPEN, CLOSED, CHANGING = "open", "closed", "changing"
@@ -140,24 +142,32 @@ async def test_access_given_with_an_upload_holds_from_its_answer(http: httpx.Asy
 
 
 class Overtaken:
-    """Vectors whose answer to a search waits, once, for what happens meanwhile."""
+    """Vectors that are late, once: something comes before a write, or after a search was answered."""
 
     def __init__(self, vectors: Vectors) -> None:
         self._vectors = vectors
-        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        self.before_upsert: Callable[[], Awaitable[None]] | None = None
+        self.after_search: Callable[[], Awaitable[None]] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._vectors, name)
 
+    async def upsert(self, request: Upsert) -> Nothing:
+        meanwhile, self.before_upsert = self.before_upsert, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await self._vectors.upsert(request)
+
     async def search(self, request: SearchPoints) -> Found:
         found = await self._vectors.search(request)
-        meanwhile, self.meanwhile = self.meanwhile, None
+        meanwhile, self.after_search = self.after_search, None
         if meanwhile is not None:
             await meanwhile()
         return found
 
 
-async def test_a_search_overtaken_by_a_replacement_finds_the_new_version(opened: Any) -> None:
+@pytest_asyncio.fixture
+async def late(opened: Any) -> tuple[Scene, Overtaken]:
     rooms: list[Overtaken] = []
 
     def overtaken(vectors: Vectors) -> Overtaken:
@@ -166,13 +176,38 @@ async def test_a_search_overtaken_by_a_replacement_finds_the_new_version(opened:
 
     scene = Scene(Town(await opened({Vectors: overtaken}), ADMIN_PASSWORD, 0))
     await scene.begin()
+    return scene, rooms[0]
+
+
+async def test_a_search_overtaken_by_a_replacement_finds_the_new_version(late: tuple[Scene, Overtaken]) -> None:
+    scene, vectors = late
     await scene.town.over(await scene.replace())
 
     async def replaced() -> None:
         await scene.town.over(await scene.replace())
 
     for mode in MODES:
-        rooms[0].meanwhile = replaced
+        vectors.after_search = replaced
         body = {"query": f"what says {scene.word}", "mode": mode}
         hits = (await scene.town.told(200, scene.owner, "POST", "search", body))["hits"]
         assert {hit["document"]["version"] for hit in hits} == {scene.uploaded}
+
+
+async def test_a_grant_that_overtakes_the_indexing_is_not_lost(late: tuple[Scene, Overtaken]) -> None:
+    scene, vectors = late
+
+    async def granted() -> None:
+        who, path, method, body, *_ = scene.ways()[0]
+        await scene.change(OPEN, who, method, path, body)
+        await asyncio.gather(*map(scene.look, MODES))
+
+    for _ in range(2):
+        vectors.before_upsert = granted
+        run = await scene.replace()
+        await scene.town.over(run)
+        assert vectors.before_upsert is None
+        scene.current = scene.uploaded
+        await asyncio.gather(*map(scene.look, MODES))
+        who, path, *_, method, body = scene.ways()[0]
+        await scene.change(CLOSED, who, method, path, body)
+        await asyncio.gather(*map(scene.look, MODES))
