@@ -41,8 +41,9 @@ def filled(chunks: int) -> Path:
     folder = CACHE / f"filled-{chunks}-{state}"
     if not folder.is_dir():
         print(f"filling {folder} with {chunks} chunks (once)", flush=True)
+        for outdated in CACHE.glob(f"filled-{chunks}-*"):
+            shutil.rmtree(outdated)
         making = folder.with_suffix(".making")
-        shutil.rmtree(making, ignore_errors=True)
         making.mkdir(parents=True)
         asyncio.run(_fill(making, chunks))
         making.rename(folder)

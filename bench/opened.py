@@ -45,6 +45,11 @@ class Watched:
 
         return build
 
+    def clear(self) -> None:
+        """Forget what was seen so far."""
+        self.passages.clear()
+        self.busy_seconds = 0.0
+
     @property
     def room(self) -> Embedding:
         """The room itself."""
