@@ -24,6 +24,14 @@ from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one running house stay in one test process: a house takes longer to start than to ask."""
+    for item in items:
+        form = getattr(item, "callspec", None) and item.callspec.params.get("house")
+        if form:
+            item.add_marker(pytest.mark.xdist_group(form))
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/data"

@@ -19,6 +19,7 @@ from muniment.documents.parsing.task import REPLY, REQUEST, TASK, ParseTask
 from muniment.kernel.problems import Problem, Unavailable
 
 MEBIBYTE = 1024 * 1024
+_STATUS = Path("/proc/self/status")
 
 
 def main(memory_mb: int, seconds: float, most_characters: int) -> None:
@@ -72,8 +73,15 @@ def _too_large(memory_mb: int) -> ParserLimit:
 
 
 def _peak_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    """The most memory this process has held, as far as the system tells.
+
+    Linux keeps a parent's `ru_maxrss` over fork and exec; the high-water mark in /proc is the child's own.
+    """
+    if _STATUS.exists():
+        mark = next(line for line in _STATUS.read_text("ascii").splitlines() if line.startswith("VmHWM:"))
+        return int(mark.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _reply(answers: BinaryIO, answer: bytes, *, ok: bool, last: bool) -> None:
