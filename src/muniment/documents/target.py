@@ -2,13 +2,11 @@
 
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from muniment.collections.contract import CollectionRef, Collections, Lookup
 from muniment.embedding.contract import Describe, Embedding, EmbeddingModel
-from muniment.kernel.blobs import Blobs
+from muniment.kernel.blobs import local_file
 from muniment.kernel.deadline import MOST_SECONDS, deadline
-from muniment.models.contract import FileRef
 from muniment.vectors.contract import EnsureIndex, Vectors
 
 
@@ -39,15 +37,7 @@ class Targets:
         if name not in self._models:
             async with deadline(MOST_SECONDS):  # the model may have to be fetched first
                 model = await self._embedding.describe(Describe(model=name))
-            self._models[name] = (model, await _here(model.tokenizer))
+            self._models[name] = (model, await local_file(model.tokenizer.store, model.tokenizer.key))
         model, tokenizer = self._models[name]
         await self._vectors.ensure(EnsureIndex(index=ref.index.name, dimensions=model.dimensions))
         return Target(ref.index.name, name, ref.language, tokenizer, model.max_tokens)
-
-
-async def _here(ref: FileRef) -> Path:
-    """The file on this machine."""
-    parts = urlsplit(ref.store)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path)) / ref.key
-    return await Blobs.open(ref.store).path(ref.key)

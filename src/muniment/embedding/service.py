@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from prometheus_client import Counter
@@ -20,11 +19,11 @@ from muniment.embedding.encoder import Encoder, checked
 from muniment.embedding.lane import Size
 from muniment.embedding.loaded import Loaded
 from muniment.embedding.recent import Recent, Row
-from muniment.kernel.blobs import Blobs
+from muniment.kernel.blobs import local_file
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.deadline import clear_deadline
 from muniment.kernel.logs import get_logger
-from muniment.models.contract import EmbeddingFiles, FileRef, ModelMissing, Models, ModelUnavailable, Prepare
+from muniment.models.contract import EmbeddingFiles, ModelMissing, Models, ModelUnavailable, Prepare
 
 _log = get_logger(__name__)
 _repeated = Counter("muniment_embedding_repeated_queries", "Queries answered from the cache.")
@@ -115,7 +114,10 @@ class OnnxEmbedding(Embedding):
         clear_deadline()
         with calling_as(Caller.system("embedding")):
             files = await self._files(name)
-        graph, tokenizer = await _here(files.graph), await _here(files.tokenizer)
+        graph, tokenizer = (
+            await local_file(files.graph.store, files.graph.key),
+            await local_file(files.tokenizer.store, files.tokenizer.key),
+        )
         encoder = await asyncio.to_thread(self._encoder, files, graph, tokenizer)
         _log.info("model loaded", model=name, revision=files.revision, threads=self._threads)
         return Loaded(encoder, self._passages)
@@ -127,13 +129,3 @@ class OnnxEmbedding(Embedding):
             max_tokens=files.max_tokens,
             threads=self._threads,
         )
-
-
-async def _here(ref: FileRef) -> Path:
-    """The file on this machine."""
-    parts = urlsplit(ref.store)
-    # Read as it is, and not through the blob store: the cache may well be read-only.
-    local = Path(unquote(parts.path)) / ref.key
-    if parts.scheme == "file" and await asyncio.to_thread(local.is_file):
-        return local
-    return await Blobs.open(ref.store).path(ref.key)

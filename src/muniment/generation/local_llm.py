@@ -5,15 +5,14 @@ import secrets
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from muniment.generation.contract import LlmDown
 from muniment.generation.prompt import Message
-from muniment.kernel.blobs import Blobs
+from muniment.kernel.blobs import local_file
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.deadline import clear_deadline
 from muniment.kernel.extras import late
-from muniment.models.contract import FileRef, LlmFiles, Models, Prepare
+from muniment.models.contract import LlmFiles, Models, Prepare
 
 
 class LocalModel:
@@ -95,7 +94,7 @@ class LocalModel:
                 files = event
         if not isinstance(files, LlmFiles):
             raise LlmDown(f"{self.name} is no language model", model=self.name)
-        path = await _here(files.weights)
+        path = await local_file(files.weights.store, files.weights.key)
         return await asyncio.to_thread(self._serve, library, path, min(files.context_tokens, self._context_tokens))
 
     def _serve(self, library: Any, path: Path, context_tokens: int) -> Any:
@@ -109,12 +108,3 @@ class LocalModel:
         # The library opens a port whether one wants it or not: on loopback, and with a key that nobody has.
         settings.port, settings.api_keys = 0, [secrets.token_urlsafe(32)]
         return library.Server(settings)
-
-
-async def _here(ref: FileRef) -> Path:
-    """The file on this machine."""
-    parts = urlsplit(ref.store)
-    local = Path(unquote(parts.path)) / ref.key
-    if parts.scheme == "file" and await asyncio.to_thread(local.is_file):
-        return local
-    return await Blobs.open(ref.store).path(ref.key)

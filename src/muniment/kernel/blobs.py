@@ -163,6 +163,18 @@ class Blobs:
         await asyncio.to_thread(_flush, self._folder, self._folder / key)
 
 
+async def local_file(store: str, key: str) -> Path:
+    """The file of a blob in the store at that URL; a folder is read as it is, for it may be read-only.
+
+    Raises BlobMissing.
+    """
+    parts = urlsplit(store)
+    file = Path(unquote(parts.path)) / _checked(key)
+    if parts.scheme == "file" and await asyncio.to_thread(file.is_file):
+        return file
+    return await Blobs.open(store).path(key)
+
+
 def _flush(folder: Path, file: Path) -> None:
     for path in (file, *(parent for parent in file.parents if parent.is_relative_to(folder))):
         descriptor = os.open(path, os.O_RDONLY)
