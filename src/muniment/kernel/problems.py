@@ -55,13 +55,16 @@ class Problem(Exception):  # noqa: N818 - a problem is a state of the world, not
 
     @staticmethod
     def load(raw: bytes | str) -> "Problem":
-        """The problem that a document describes; an unknown kind is `Internal`, no document `Unavailable`."""
+        """The problem that a document describes; an unknown kind is `Unfamiliar`, no document `Unavailable`."""
         try:
             body = dict(json.loads(raw))
         except (ValueError, TypeError):
             return Unavailable("the reply is not a problem document; is the address that of a Muniment room?")
-        kind = Problem.kinds.get(str(body.pop("type", None)), Internal)
+        kind = Problem.kinds.get(str(body.get("type")))
         detail = str(body.pop("detail", ""))
+        if kind is None:
+            return Unfamiliar(detail, **body)
+        del body["type"]
         return kind(detail, **{k: v for k, v in body.items() if k not in {"title", "status"}})
 
 
@@ -105,6 +108,14 @@ class Throttled(Problem, status=429, retryable=True):
 
 class Internal(Problem, status=500):
     """A defect of ours; the log holds the trace under the request id."""
+
+
+class Unfamiliar(Internal, status=500):
+    """A problem of a kind that this process does not know; its document is the one that came."""
+
+    def document(self) -> dict[str, Any]:
+        """The document as it came."""
+        return {**super().document(), **self.extra}
 
 
 class Unavailable(Problem, status=503, retryable=True):
