@@ -112,8 +112,8 @@ def _upload(
             problem = Invalid(f"it could not be read any more: {gone.strerror}").document()
             yield _refused(batch, [{"problem": problem}] * len(batch))
         except Unavailable as broken:
-            broken.detail += "; add the same files again: what was taken before is no new work"
-            raise
+            again = "add the same files again: what was taken before is no new work"
+            raise Unavailable(f"{broken.detail}; {again}", **broken.extra) from broken
         except Problem as problem:
             if problem.status not in (413, 422):
                 raise
@@ -135,8 +135,12 @@ def _passed_over(passed: PassedOver) -> Outcome:
 
 
 def _outcome(file: Source, document: dict[str, Any], ended: Ended | None) -> Outcome:
-    what, reason = outcome_of(document, ended)
-    return Outcome(str(file.path), what, reason, document)
+    what, problem = outcome_of(document, ended)
+    if problem is None:
+        return Outcome(str(file.path), what, None, document)
+    reason = problem["detail"] or problem["title"]
+    later = " (the server tries again by itself)" if what == "waiting" else ""
+    return Outcome(str(file.path), what, reason + later, {**document, "problem": problem})
 
 
 def _summarise(outcomes: Sequence[Outcome], collection: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from muniment.cli.terminal import Steps
+from muniment.documents.contract import RunCancelled
 from muniment.kernel.problems import Forbidden, Unauthenticated, Unavailable
 from muniment.sdk import Muniment
 
@@ -22,10 +23,10 @@ Ended = Mapping[str, Any]
 """The runs that did not succeed, by id; those that still wait for their next attempt among them."""
 
 
-def outcome_of(document: Mapping[str, Any], ended: Ended | None) -> tuple[str, str | None]:
-    """What became of an uploaded document, in a word, and why. `ended` None: nobody waited for it."""
+def outcome_of(document: Mapping[str, Any], ended: Ended | None) -> tuple[str, dict[str, Any] | None]:
+    """What became of an uploaded document, in a word, and its problem. `ended` None: nobody waited for it."""
     if problem := document.get("problem"):
-        return "failed", str(problem["detail"] or problem["title"])
+        return "failed", problem
     if document["duplicate"] or document["run"] is None:
         return "unchanged", None
     if ended is None:
@@ -33,10 +34,8 @@ def outcome_of(document: Mapping[str, Any], ended: Ended | None) -> tuple[str, s
     run = ended.get(document["run"])
     if run is None:
         return ("added" if document["version"] == 1 else "updated"), None
-    reason = (run["problem"] or {}).get("detail") or run["state"]
-    if run["state"] in OVER:
-        return "failed", reason
-    return "waiting", f"{reason} The server tries again by itself."
+    problem = run["problem"] or RunCancelled(f"its run was {run['state']}").document()
+    return ("failed" if run["state"] in OVER else "waiting"), problem
 
 
 def wait(muniment: Muniment, answers: Sequence[Mapping[str, Any]], progress: Steps) -> Ended:
@@ -44,8 +43,8 @@ def wait(muniment: Muniment, answers: Sequence[Mapping[str, Any]], progress: Ste
     try:
         return _Watch(muniment, answers, progress).wait()
     except Unavailable as broken:
-        broken.detail += "; what was uploaded is kept, and becomes searchable once the server runs again"
-        raise
+        kept = "what was uploaded is kept, and becomes searchable once the server runs again"
+        raise Unavailable(f"{broken.detail}; {kept}", **broken.extra) from broken
 
 
 class _Watch:
