@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
-from rich.text import Text
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect, load_configuration
 from muniment.cli.diagnosis import examine
@@ -54,7 +53,7 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([finding._asdict() for finding in findings])
     for finding in findings if not as_json else ():
-        mark = Text("ok   ", "green") if finding.ok else Text("bad  ", "red")
+        mark = plain("ok   ", "green") if finding.ok else plain("bad  ", "red")
         out.print(mark + plain(f"{finding.what}: {finding.found}"))
         if finding.cure:
             out.print(plain(f"     {finding.cure}"))

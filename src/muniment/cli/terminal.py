@@ -33,7 +33,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 def plain(text: str, style: str = "") -> Text:
     """Text that others wrote, for a terminal: no markup in it, and no control characters."""
-    return Text(_sound(text).translate(_UNSEEN), style)
+    return Text().append(_sound(text).translate(_UNSEEN), style)
 
 
 def _sound(text: str) -> str:
@@ -49,7 +49,7 @@ def print_json(answer: Any) -> None:
 
 def complain(problem: Problem) -> None:
     """One line: what happened and what to do; then each field that did not fit."""
-    err.print(Text("muniment: ", "bold red") + plain(problem.detail or problem.title))
+    err.print(plain("muniment: ", "bold red") + plain(problem.detail or problem.title))
     for error in problem.extra.get("errors", [])[1:]:
         err.print(plain(f"  {error['field']}: {error['reason']}"))
 
@@ -98,7 +98,9 @@ def footnote_line(footnote: Mapping[str, Any]) -> Text:
     document = footnote["document"]
     place = " > ".join([document["title"], *footnote["section"][-2:]])
     page = f", page {footnote['page']}" if footnote["page"] else ""
-    line = Text(f"[{footnote['number']}] ", "cyan") + plain(place, "bold") + plain(f"{page} ({document['key']}): ")
+    line = (
+        plain(f"[{footnote['number']}] ", "cyan") + plain(place, "bold") + plain(f"{page} ({document['key']}): ")
+    )
     return line + plain(f"“{' '.join(footnote['quote'].split())}”", "italic")
 
 
@@ -106,9 +108,9 @@ def sentence_text(sentence: Mapping[str, Any]) -> Text:
     """A sentence with its marks; one that its sources do not bear out says so."""
     text = plain(sentence["text"])
     for number in sentence["footnotes"]:
-        text += Text(f" [{number}]", "cyan")
+        text += plain(f" [{number}]", "cyan")
     if sentence["verdict"] in {"unsupported", "partly", "unchecked"}:
-        text += Text(f" ({sentence['verdict']})", "yellow")
+        text += plain(f" ({sentence['verdict']})", "yellow")
     return text
 
 
@@ -118,7 +120,7 @@ def hit_lines(place: int, hit: Mapping[str, Any]) -> Iterator[Text]:
     where = " > ".join([document["title"], *chunk["section"][-2:]])
     page = f", page {chunk['page']}" if chunk["page"] else ""
     yield (
-        Text(f"{place}. ", "cyan")
+        plain(f"{place}. ", "cyan")
         + plain(where, "bold")
         + plain(f"{page} ({document['key']})  {hit['score']:.3f}")
     )
