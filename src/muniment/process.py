@@ -166,7 +166,8 @@ async def _serve(
             server = _Server(busy, lambda: started(address, opened))
             watch = asyncio.create_task(_stop_when_idle(server, busy, idle_seconds, opened.house))
             try:
-                listener.listen()  # who reads `run.json` a moment before the server accepts waits, and is not refused
+                # Who reads `run.json` a moment before the server accepts waits, and is not refused.
+                listener.listen()
                 async with _announced(data, address, opened, rooms):
                     await server.serve(sockets=[listener])
             finally:
