@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastapi.exceptions import RequestValidationError
 from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +17,7 @@ from muniment.kernel.contract import Stream
 from muniment.kernel.guard import only_problems
 from muniment.kernel.ids import new_id
 from muniment.kernel.logs import get_logger
-from muniment.kernel.problems import Internal, Invalid, Missing, Problem
+from muniment.kernel.problems import Internal, Missing, Problem
 from muniment.kernel.tracing import continuing, spanned
 
 HEARTBEAT_SECONDS = 15.0
@@ -50,20 +49,10 @@ def problem_response(problem: Problem, request_id: str = "") -> Response:
 
 
 async def render_problem(request: Request, failure: Exception) -> Response:
-    """Exception handler for Problems, and for what FastAPI and Starlette raise by themselves."""
+    """Exception handler for Problems, and for what Starlette raises by itself."""
     request_id = request.scope.get("request_id", "")
     if isinstance(failure, Problem):
         return problem_response(failure, request_id)
-    if isinstance(failure, RequestValidationError):
-        errors = [
-            {
-                "field": ".".join(str(p) for p in e["loc"] if p not in ("body", "query", "path")),
-                "reason": e["msg"],
-            }
-            for e in failure.errors()
-        ]
-        detail = f"the request does not fit: {errors[0]['field'] or 'the body'}: {errors[0]['reason']}"
-        return problem_response(Invalid(detail, errors=errors), request_id)
     if isinstance(failure, HTTPException) and failure.status_code == 405:  # noqa: PLR2004
         return problem_response(NotAllowed(f"{request.method} is not for {request.scope['path']}"), request_id)
     if isinstance(failure, HTTPException) and failure.status_code < 500:  # noqa: PLR2004
@@ -73,7 +62,6 @@ async def render_problem(request: Request, failure: Exception) -> Response:
 
 HANDLERS: dict[int | type[Exception], Any] = {
     Problem: render_problem,
-    RequestValidationError: render_problem,
     HTTPException: render_problem,
     Exception: render_problem,
 }
