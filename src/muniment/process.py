@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 from opentelemetry import trace
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from muniment.app import CONTRACTS, Opened, contracts_of, data_folder, open_house
 from muniment.documents.contract import Documents
@@ -106,13 +107,63 @@ def serve(
         asyncio.run(_serve(configuration, rooms, data, idle_seconds, started))
 
 
-class _Server(uvicorn.Server):
+class BoundedHead(HttpToolsProtocol):
+    """HTTP/1.1 on one connection, whose head (or trailer) may neither grow nor dawdle without end.
+
+    The parser gathers a head in memory, each header by copying it anew for every packet: one that goes on and on
+    would stop this process for everybody.
+    """
+
+    most_bytes = 65_536
+    most_seconds = 30.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._patience = self.loop.call_later(self.most_seconds, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """What comes in one packet with the end of the head counts as body."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > self.most_bytes and not self.transport.is_closing():
+            self.send_400_response(f"The head of a request is at most {self.most_bytes} bytes.")
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._patience.cancel()
+        self._patience = self.loop.call_later(self.most_seconds, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._head_bytes = 0
+        self._patience.cancel()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """What is no head is bounded by who reads it."""
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._patience.cancel()
+        super().connection_lost(exc)
+
+
+class HouseServer(uvicorn.Server):
     """A server that tells when its first request can be answered."""
 
     def __init__(self, app: ASGIApp, started: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=BoundedHead,
+                # Else a connection that was slowed down once keeps that request's deadline and caller for ever.
+                reset_contextvars=True,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -135,6 +186,7 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
         await super().startup(sockets)
         self._then()
 
@@ -163,7 +215,7 @@ async def _serve(
             host, port = listener.getsockname()[:2]
             address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             busy = _Busy(opened.application)
-            server = _Server(busy, lambda: started(address, opened))
+            server = HouseServer(busy, lambda: started(address, opened))
             watch = asyncio.create_task(_stop_when_idle(server, busy, idle_seconds, opened.house))
             try:
                 # Who reads `run.json` a moment before the server accepts waits, and is not refused.
