@@ -96,11 +96,7 @@ class _Silence(Steps):
 def footnote_line(footnote: Mapping[str, Any]) -> Text:
     """`[1] Title > Section, page 3: “the quoted words”`."""
     document = footnote["document"]
-    place = " > ".join([document["title"], *footnote["section"][-2:]])
-    page = f", page {footnote['page']}" if footnote["page"] else ""
-    line = (
-        plain(f"[{footnote['number']}] ", "cyan") + plain(place, "bold") + plain(f"{page} ({document['key']}): ")
-    )
+    line = plain(f"[{footnote['number']}] ", "cyan") + _place(document, footnote) + plain(": ")
     return line + plain(f"“{' '.join(footnote['quote'].split())}”", "italic")
 
 
@@ -117,12 +113,15 @@ def sentence_text(sentence: Mapping[str, Any]) -> Text:
 def hit_lines(place: int, hit: Mapping[str, Any]) -> Iterator[Text]:
     """A passage found: where it stands, its scores, its first lines."""
     document, chunk = hit["document"], hit["chunk"]
-    where = " > ".join([document["title"], *chunk["section"][-2:]])
-    page = f", page {chunk['page']}" if chunk["page"] else ""
-    yield (
-        plain(f"{place}. ", "cyan")
-        + plain(where, "bold")
-        + plain(f"{page} ({document['key']})  {hit['score']:.3f}")
-    )
+    yield plain(f"{place}. ", "cyan") + _place(document, chunk) + plain(f"  {hit['score']:.3f}")
     words = " ".join(chunk["text"].split())
     yield plain("   " + (words if len(words) <= EXCERPT else words[: EXCERPT - 1] + "…"))
+
+
+def _place(document: Mapping[str, Any], within: Mapping[str, Any]) -> Text:
+    """`Title > Section, page 3 (key)`; the first heading and the key are left out where they repeat the title."""
+    title = document["title"]
+    parts = [title, *(part for part in within["section"][-2:] if part != title)]
+    page = f", page {within['page']}" if within["page"] else ""
+    key = f" ({document['key']})" if document["key"] != title else ""
+    return plain(" > ".join(parts), "bold") + plain(page + key)
