@@ -81,3 +81,10 @@ def test_quotes_are_spans_without_white_space_around(text):
         assert 0 <= a < b <= len(text)
         assert text[a:b] == text[a:b].strip()
         assert not text[a:b].startswith(("This", "# "))
+
+
+def test_a_question_may_be_quoted_with_what_answers_it():
+    text = "Ada asked when it closes. Bo said that nothing is decided. The lease ends in May."
+    assert "Ada asked when it closes. Bo said that nothing is decided." in quotes(text)
+    assert "The lease ends in May." in quotes(text)
+    assert "May I work at home? Yes, on two days." in quotes("May I work at home? Yes, on two days.")

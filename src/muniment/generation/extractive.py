@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from muniment.generation.contract import Quote, Sentence
-from muniment.generation.sentences import Candidate
+from muniment.generation.sentences import Candidate, asks
 from muniment.kernel.model import Matrix
 
 MOST_QUOTES = 3
@@ -28,8 +28,6 @@ _COUNT = re.compile(
 _WHEN = re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|time)\b", re.IGNORECASE)
 _WHO = re.compile(r"\bwho(?:m|se)?\b|\bwhere\b", re.IGNORECASE)
 _WHY = re.compile(r"\bwhy\b|\bwhat (?:caused|led to|made)\b|\bfor what reason\b", re.IGNORECASE)
-_ASKED = re.compile(r"\b(?:asked|asks|wondered|inquired|wants? to know)\b", re.IGNORECASE)
-"""A question that somebody else put is near to the question, and no answer."""
 
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|half|hundred|thousand|million)\b",
@@ -61,7 +59,7 @@ def shortlist(found: Sequence[Candidate], weights: Mapping[str, float], most: in
 def _place(candidate: Candidate) -> float:
     """What speaks for it besides its words: rows of tables, and sentences that need another, say less."""
     row = _ROW if " | " in candidate.text else 0.0
-    retold = _RETOLD if _ASKED.search(candidate.text) else 0.0
+    retold = _RETOLD if not candidate.joined and asks(candidate.text) else 0.0
     joined = _JOINED if candidate.joined else 0.0
     return _RANK / (1 + candidate.source) - row - retold - joined
 

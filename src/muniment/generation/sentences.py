@@ -23,6 +23,7 @@ _BOILERPLATE = re.compile(
     r"|\.{5,}|(?:\s\.){4,}|(?:[^|\n]{1,30}\s[|\u00b7\u2022>»]\s){3,}",
     re.IGNORECASE,
 )
+_ASKED = re.compile(r"\b(?:asked|asks|wondered|inquired|wants? to know)\b[^.]*\.?$", re.IGNORECASE)
 _DANGLING = re.compile(
     r"(?:this|that|these|those|it|its|they|them|their|he|she|his|her|him|such|both|another|however|therefore|thus|hence"
     r"|also|moreover|furthermore|additionally|and|but|or|so|yet|nor|then|otherwise|instead|consequently"
@@ -74,7 +75,7 @@ def candidates(sources: Sequence[Source], language: str | None) -> list[Candidat
 
 
 def quotable(source: Source) -> Iterator[Quotable]:
-    """Spans that can be read alone; one that refers back is joined with the sentence before it."""
+    """Spans that can be read alone; what refers back is joined with what is before it, as an answer may be."""
     text, before, heading = source.text, None, ""
     names = {_plain(name) for name in (source.title, *source.section)}
     for start, end in _prose(text):
@@ -83,16 +84,24 @@ def quotable(source: Source) -> Iterator[Quotable]:
             heading = piece if _TITLE_LINE.match(piece) else heading
             before = None
             continue
+        is_near = before is not None and not re.search(r"\n\s*\n", text[before[1] : start])
+        if before is not None and is_near and asks(text[before[0] : before[1]]) and end - before[0] <= LONGEST:
+            yield Quotable(before[0], end, heading, joined=True)
         if not (_DANGLING.match(piece) or piece[0].islower()):
             begun = start
-        elif before is not None and not re.search(r"\n\s*\n", text[before[1] : start]):
+        elif before is not None and is_near:
             begun = before[0]
         else:
             before = None
             continue
         before = (begun, end)
         if end - begun <= LONGEST and not piece.endswith("?") and len(piece) >= SHORTEST:
-            yield Quotable(begun, end, heading, begun < start)
+            yield Quotable(begun, end, heading, joined=begun < start)
+
+
+def asks(piece: str) -> bool:
+    """Whether a sentence puts a question, or tells that somebody did: near to a question, and no answer to it."""
+    return piece.endswith("?") or _ASKED.search(piece) is not None
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:
