@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from pydantic import Field, SecretStr
 
 from muniment.embedding.contract import Embedding
 from muniment.generation.contract import Generation
 from muniment.generation.local_llm import LocalModel
-from muniment.generation.openai import OpenAiModel
 from muniment.generation.service import Configured, PassageWriter
+from muniment.kernel.extras import late
 from muniment.kernel.settings import RoomSettings
 from muniment.models.contract import BUNDLED_LLM, Models
+
+if TYPE_CHECKING:
+    from muniment.generation.openai import OpenAiModel
 
 _LOCAL_PROMPT_CHARACTERS = 4_000
 """A processor without help reads a prompt at a few hundred tokens a second."""
@@ -88,8 +92,8 @@ async def build(settings: GenerationSettings, embedding: Embedding, models: Mode
         )
 
 
-def _outside(settings: GenerationSettings, url: str) -> OpenAiModel:
-    return OpenAiModel(
+def _outside(settings: GenerationSettings, url: str) -> "OpenAiModel":
+    model: OpenAiModel = late("muniment.generation.openai").OpenAiModel(
         url=url,
         model=settings.model,
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
@@ -99,3 +103,4 @@ def _outside(settings: GenerationSettings, url: str) -> OpenAiModel:
         most_tokens=settings.max_tokens,
         temperature=settings.temperature,
     )
+    return model

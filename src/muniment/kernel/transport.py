@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
-
+from muniment.kernel.extras import late
 from muniment.kernel.problems import Unavailable
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 class Reply(Protocol):
@@ -32,7 +34,7 @@ class Transport(Protocol):
 
 
 class _AiohttpReply:
-    def __init__(self, reply: aiohttp.ClientResponse) -> None:
+    def __init__(self, reply: "aiohttp.ClientResponse") -> None:
         self._reply, self.status = reply, reply.status
 
     async def read(self) -> bytes:
@@ -43,22 +45,26 @@ class _AiohttpReply:
 
 
 class _AiohttpTransport:
-    def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
-        self._session, self._address = session, address
+    def __init__(
+        self, session: "aiohttp.ClientSession", address: str, broken: "type[aiohttp.ClientError]"
+    ) -> None:
+        self._session, self._address, self._broken = session, address, broken
 
     @asynccontextmanager
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[Reply]:
         try:
             async with self._session.post(self._address + path, data=body, headers=headers) as reply:
                 yield _AiohttpReply(reply)
-        except (aiohttp.ClientError, OSError) as broken:
+        except (self._broken, OSError) as broken:
             raise Unavailable(f"nobody answers at {self._address}: {broken or type(broken).__name__}") from broken
 
 
 @asynccontextmanager
 async def connect(address: str) -> AsyncIterator[Transport]:
     """A transport to the process at `address` (`http://host:port`), with its own pool of connections."""
-    connector = aiohttp.TCPConnector(limit=256, keepalive_timeout=30)
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        yield _AiohttpTransport(session, address.rstrip("/"))
+    # A house of one process never calls another: it need not wait for the library.
+    http = late("aiohttp")
+    connector = http.TCPConnector(limit=256, keepalive_timeout=30)
+    timeout = http.ClientTimeout(total=None, sock_connect=5)
+    async with http.ClientSession(connector=connector, timeout=timeout) as session:
+        yield _AiohttpTransport(session, address.rstrip("/"), http.ClientError)
