@@ -19,6 +19,7 @@ from muniment.documents.contract import (
 )
 from muniment.embedding.contract import PassageTooLong
 from muniment.kernel.model import Nothing
+from muniment.kernel.pages import encode_cursor
 from muniment.kernel.problems import Forbidden, Invalid
 from muniment.vectors.contract import EngineDown
 
@@ -115,6 +116,19 @@ async def test_lists_filter_sort_and_page(office: Office) -> None:
         assert len(set(found)) == 5
     with office.asking("ben") as room, pytest.raises(Invalid):
         await room.list(ListDocuments(collection="handbook", cursor="nonsense"))
+
+
+@pytest.mark.parametrize("value", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "soon", "\u0661"])
+async def test_a_cursor_with_a_time_that_is_none_is_invalid(office: Office, value: str) -> None:
+    cursor = encode_cursor("created_at", value, "doc_x")
+    with office.asking("ada") as room, pytest.raises(Invalid):
+        await room.list(ListDocuments(collection="handbook", sort="created_at", cursor=cursor))
+
+
+async def test_a_cursor_with_a_time_without_zone_is_no_defect(office: Office) -> None:
+    cursor = encode_cursor("created_at", "2026-01-01", "doc_x")
+    with office.asking("ada") as room:
+        assert not (await room.list(ListDocuments(collection="handbook", sort="created_at", cursor=cursor))).items
 
 
 async def test_runs_are_seen_by_those_concerned(office: Office) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row
@@ -174,9 +174,9 @@ def _after(request: ListDocuments) -> registry.Place | None:
     sort, value, document = decode_cursor(request.cursor, str, str, str)
     if sort == request.sort and sort.endswith("key"):
         return registry.Place(value, document)
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         if sort == request.sort:
-            return registry.Place(datetime.fromisoformat(value), document)
+            return registry.Place(datetime.fromisoformat(value).astimezone(UTC), document)
     reason = "is of a list in another order; leave it out"
     raise Invalid(f"cursor {reason}", errors=[{"field": "cursor", "reason": reason}])
 

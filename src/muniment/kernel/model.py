@@ -54,11 +54,18 @@ class Page(Model, Generic[T]):
     next_cursor: str | None = None
 
 
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as beyond:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from beyond
+
+
 def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-Time = Annotated[AwareDatetime, PlainSerializer(_rfc3339, when_used="json")]
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_rfc3339, when_used="json")]
 """An instant, RFC 3339 in UTC on the wire."""
 
 
