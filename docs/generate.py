@@ -48,8 +48,8 @@ def _house() -> str:
             "# The house: who asks whom",
             "",
             (
-                "Read off the builders of `src/muniment/*/build.py` and the subscriptions of `src/muniment/app.py`. "
-                "A full arrow is a call through a contract, a dotted one an event."
+                "Read off the builders of `src/muniment/*/build.py` and the subscriptions of "
+                "`src/muniment/app.py`. A full arrow is a call through a contract, a dotted one an event."
             ),
             "",
             "```mermaid",
@@ -82,7 +82,8 @@ def _room(contract: type) -> str:
         answer = f"stream of {reply}" if op.stream else reply
         first = op.doc.split("\n", 1)[0]
         lines.append(
-            f"| `{op.name}` | `{op.request.__name__}` | `{answer}` | {'yes' if op.idempotent else 'no'} | {first} |"
+            f"| `{op.name}` | `{op.request.__name__}` | `{answer}` | {'yes' if op.idempotent else 'no'} "
+            f"| {first} |"
         )
     return "\n".join(lines)
 
@@ -92,8 +93,8 @@ def _settings() -> str:
         "# Settings",
         "",
         (
-            "Built-in default < `muniment.toml` < environment < flag; `muniment config show` prints each with where it "
-            "came from. A secret may be given as a file: the same environment name with `_FILE` behind it. "
+            "Built-in default < `muniment.toml` < environment < flag; `muniment config show` prints each with "
+            "where it came from. A secret may be given as a file: the same environment name with `_FILE` behind it. "
             "`MUNIMENT_ADMIN_PASSWORD` is short for `MUNIMENT_IDENTITY__ADMIN_PASSWORD`."
         ),
     ]
@@ -110,8 +111,8 @@ def _problems() -> str:
         "# Problems",
         "",
         (
-            "Every failure is `application/problem+json` (RFC 9457). `type` is one of these; a retryable one may pass "
-            "by itself, and asking again later is right."
+            "Every failure is `application/problem+json` (RFC 9457). `type` is one of these; a retryable one may "
+            "pass by itself, and asking again later is right."
         ),
         "",
         "| type | status | retryable | means |",

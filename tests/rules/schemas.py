@@ -1,4 +1,4 @@
-"""The contracts' schemas as kept in git: `python tests/rules/schemas.py` writes them, and refuses what narrows one.
+"""The contracts' schemas as kept in git: `python tests/rules/schemas.py` writes them, and refuses to narrow one.
 
 A contract changes by addition. Narrowing one takes an ADR, whose number is given: `--adr 0007`.
 """

@@ -45,14 +45,6 @@ class Event(Model):
     data: dict[str, JsonValue]
 
 
-class DeadEvent(Model):
-    """An event that was given up, and why."""
-
-    event: Event
-    attempts: int
-    problem: dict[str, JsonValue]
-
-
 Deliver = Callable[[Event], Awaitable[None]]
 """Hands an event to one subscriber; raises a Problem when the subscriber did not take it."""
 
@@ -75,7 +67,7 @@ def outbox_table(metadata: MetaData) -> Table:
 
 
 class Outbox:
-    """The events of one room that somebody has still to hear of, and those given up."""
+    """The events of one room that somebody has still to hear of; those given up stay in the table, marked dead."""
 
     def __init__(self, database: Database, table: Table) -> None:
         self.database = database
@@ -90,21 +82,6 @@ class Outbox:
         await connection.execute(insert(self.table), row)
         after_commit(connection, self.stirred.set)
         return event
-
-    async def dead(self, connection: AsyncConnection, *, limit: int = 100) -> tuple[DeadEvent, ...]:
-        """The dead letters, oldest first."""
-        query = select(self.table).where(self.table.c.dead).order_by(self.table.c.seq).limit(limit)
-        return tuple(
-            DeadEvent(event=_event(row), attempts=row["attempts"], problem=row["problem"])
-            for row in (await connection.execute(query)).mappings()
-        )
-
-    async def replay(self, connection: AsyncConnection, event_id: str) -> None:
-        """Deliver a dead letter again; any other is left as it is."""
-        fresh = {"dead": False, "attempts": 0, "problem": None, "next_attempt_at": now()}
-        columns = self.table.c
-        await connection.execute(update(self.table).where(columns.id == event_id, columns.dead).values(fresh))
-        after_commit(connection, self.stirred.set)
 
 
 class Dispatcher:
