@@ -160,9 +160,21 @@ async def test_a_refused_document_does_not_hold_up_the_others(sqlite_office: Off
     assert (good.problem, bad.id) == (None, None)
     assert bad.problem is not None
     assert (await sqlite_office.over("ada", uploaded.run)).state == "succeeded"
-    with pytest.raises(Invalid) as refused:
-        await sqlite_office.upload("ada", *(NewDocument(content=TRUCKS, name=f"../{n}.md") for n in range(2)))
-    assert len(refused.value.extra["documents"]) == 2
+
+
+async def test_several_that_are_all_refused_leave_nothing_behind(sqlite_office: Office) -> None:
+    await sqlite_office.put("ada", "secret.md", LEASES, access_level="restricted")
+    staged = [await sqlite_office.staged(data) for data in (b"", b"text")]
+    uploaded = await sqlite_office.upload(
+        "ben",
+        NewDocument(content=staged[0], name="empty.md"),
+        NewDocument(content=staged[1], name="secret.md"),
+    )
+    assert uploaded.run is None
+    assert [(d.id, d.run) for d in uploaded.documents] == [(None, None)] * 2
+    kinds = [d.problem["type"].rpartition(":")[2] for d in uploaded.documents if d.problem]
+    assert kinds == ["file-empty", "key-taken"]
+    assert not any([await sqlite_office.blobs.exists(s.key) for s in staged])
 
 
 async def test_bytes_over_the_limit_are_refused_and_not_kept(sqlite_office: Office) -> None:

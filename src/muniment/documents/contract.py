@@ -380,7 +380,10 @@ class Documents(Protocol):
     """The registry of documents and their ingestion. Every operation is under the caller's rights."""
 
     async def upload(self, request: Upload) -> Uploaded:
-        """Take documents; what is answered for is durable. Ingestion follows, visible in the runs."""
+        """Take documents; what is answered for is durable. Ingestion follows, visible in the runs.
+
+        A document that comes alone and is refused raises its problem; of several each has its own in the answer.
+        """
         ...
 
     @idempotent

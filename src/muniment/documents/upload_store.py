@@ -43,7 +43,7 @@ class Taking:
             raise CollectionMissing(f"no collection {name} that you may see", collection=name)
         for place, entry in enumerate(checked):
             if isinstance(entry, Problem):
-                self._refuse(place, None, entry)
+                self._refuse(place, entry.extra.get("key"), entry)
         for some in _rounds(entry for entry in checked if isinstance(entry, Wanted)):
             rows = await registry.by_key(connection, self._collection.id, some, lock=True)
             history = await registry.versions_of(connection, (row.id for row in rows.values()))

@@ -18,7 +18,7 @@ from muniment.documents.upload_store import Taking
 from muniment.identity.contract import SubjectMissing, Subjects
 from muniment.kernel.blobs import Staged
 from muniment.kernel.caller import caller
-from muniment.kernel.problems import Forbidden, Invalid, Problem, TooLarge, Unavailable
+from muniment.kernel.problems import Forbidden, Problem, TooLarge, Unavailable
 
 T = TypeVar("T")
 _AT_ONCE = 32
@@ -156,7 +156,7 @@ class Uploads(Base):
     ) -> tuple[Uploaded, Taking]:
         """The transaction, again when another upload of one of the keys was faster.
 
-        Raises a problem when nothing at all is taken.
+        Raises the problem of a document that came alone; of several that are all refused nothing is kept.
         """
         said = digest(request, contents)
         for _ in range(_ROUNDS):
@@ -168,27 +168,15 @@ class Uploads(Base):
                         if known is not None:
                             return known, taking
                     answer = await taking.take(connection, checked)
-                    _require_one(taking.refused, len(checked))
-                    if request.idempotency_key is not None:
+                    if len(checked) == 1 and taking.refused:
+                        raise taking.refused[0]
+                    is_taken = len(taking.refused) < len(checked)
+                    if is_taken and request.idempotency_key is not None:
                         await upload_store.note(connection, caller(), request.idempotency_key, said, answer)
             except IntegrityError:
                 continue
             return answer, taking
         raise Unavailable("others keep uploading the same keys; try again")
-
-
-def _require_one(refused: dict[int, Problem], documents: int) -> None:
-    """Raises when every document was refused: the problem itself if there is one document."""
-    if len(refused) < documents:
-        return
-    problems = [refused[place] for place in sorted(refused)]
-    if len(problems) == 1:
-        raise problems[0]
-    raise Invalid(
-        f"none of the {len(problems)} documents was taken; the first: {problems[0].detail}",
-        errors=[{"field": f"documents.{i}", "reason": p.detail} for i, p in enumerate(problems)],
-        documents=[p.document() for p in problems],
-    )
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
