@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from kit.office import Office, text_document
+from muniment.collections.contract import CollectionMissing
 from muniment.documents.contract import (
     ById,
     ByKey,
@@ -74,6 +75,19 @@ async def test_what_is_deleted_is_gone_and_its_key_is_free(office: Office) -> No
         await room.delete_by_key(ByKey(collection="handbook", key="a.md"))
         with pytest.raises(DocumentMissing):
             await room.delete_by_key(ByKey(collection="handbook", key="a.md"))
+
+
+async def test_a_collection_that_is_not_seen_is_missing_for_a_deletion_by_key_too(sqlite_office: Office) -> None:
+    await sqlite_office.put("ada", "a.md", LEASES)
+    told = []
+    with sqlite_office.asking("eve") as room:
+        for name in ("handbook", "unknown"):
+            with pytest.raises(CollectionMissing) as missing:
+                await room.delete_by_key(ByKey(collection=name, key="a.md"))
+            told.append(missing.value.detail.replace(name, ""))
+    assert told[0] == told[1]
+    with sqlite_office.asking("root") as room, pytest.raises(DocumentMissing):
+        await room.delete_by_key(ByKey(collection="handbook", key="a.md"))
 
 
 async def test_what_is_deleted_while_the_index_is_down_is_in_no_answer_either(sqlite_office: Office) -> None:

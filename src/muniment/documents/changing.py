@@ -146,11 +146,17 @@ class Changing(Reading):
         """Within one collection."""
         caller().require("documents:write")
         refs = (await self._parts.collections.lookup(Lookup(collections=(request.collection,)))).items
-        if not refs or refs[0].id in caller().withheld:
+        ref = next((r for r in refs if r.id not in caller().withheld), None)
+        row: Row[Any] | None = None
+        visible = False
+        if ref is not None:
+            async with self._database.read() as connection:
+                row = (await registry.by_key(connection, ref.id, [request.key])).get(request.key)
+                counts = await registry.count_readable(connection, caller(), [ref.id])
+            visible = ref.visible or bool(counts)
+        if not visible:
             name = request.collection
             raise CollectionMissing(f"no collection {name} that you may see", collection=name)
-        async with self._database.read() as connection:
-            row = (await registry.by_key(connection, refs[0].id, [request.key])).get(request.key)
         if row is None or not access.may_read(access.holding(row), caller()):
             raise DocumentMissing(f"no document {request.key} that you may read", key=request.key)
         await self._delete(await self._to_change(row.id))
