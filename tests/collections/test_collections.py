@@ -282,6 +282,14 @@ async def test_lookup_answers_in_the_order_asked_and_names_the_index(town: Any) 
     assert index.name == "all-minilm-l6-v2.structure-200.1"
 
 
+async def test_more_names_than_an_engine_takes_in_one_query_are_looked_up(town: Any) -> None:
+    await town.user("ada")
+    made = await create(town, "plans")
+    async with town.asking("ada") as collections:
+        asked = (*(f"none-{number}" for number in range(40_000)), "plans")
+        assert [ref.id for ref in (await collections.lookup(Lookup(collections=asked))).items] == [made.id]
+
+
 async def test_lists_come_in_pages_by_name(town: Any) -> None:
     await town.user("ada")
     for name in ("b", "d", "a", "c", "e"):

@@ -238,6 +238,15 @@ async def test_subjects_are_turned_into_ids_and_back(desk: Any) -> None:
     assert missing.value.extra["subject"] == "group:ada"
 
 
+async def test_more_subjects_than_an_engine_takes_in_one_query_are_looked_up(desk: Any) -> None:
+    ada = await desk.user("ada")
+    names = ("user:ada", *(f"user:none-{number}" for number in range(40_000)))
+    with pytest.raises(SubjectMissing) as missing:
+        await desk.identity.subject_ids(Subjects(names=names))
+    assert missing.value.extra["subject"] == "user:none-0"
+    assert (await desk.identity.subject_ids(Subjects(names=names[:1]))).ids == (ada.id,)
+
+
 async def test_lists_come_in_pages(desk: Any) -> None:
     with desk.asking(await desk.admin()) as identity:
         for n in range(4):

@@ -30,6 +30,8 @@ from muniment.kernel.ids import new_id
 from muniment.kernel.outbox import outbox_table
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+AT_ONCE = 10_000
+"""Values in one list of a query: engines take some ten thousands, and requests may name more."""
 
 metadata = MetaData()
 state = Table(
@@ -90,11 +92,13 @@ async def begin_change(connection: AsyncConnection) -> None:
 
 async def named(connection: AsyncConnection, names: Iterable[str]) -> Sequence[Row[Any]]:
     """The living collections of those names or ids; other text finds nothing."""
-    wanted = {name for name in names if re.fullmatch(r"[a-z0-9_-]{1,64}", name)}
-    if not wanted:
-        return []
-    found = or_(collections.c.name.in_(wanted), collections.c.id.in_(wanted))
-    return (await connection.execute(select(collections).where(_live, found))).all()
+    wanted = sorted({name for name in names if re.fullmatch(r"[a-z0-9_-]{1,64}", name)})
+    rows: list[Row[Any]] = []
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        found = or_(collections.c.name.in_(some), collections.c.id.in_(some))
+        rows += (await connection.execute(select(collections).where(_live, found))).all()
+    return rows
 
 
 async def page(

@@ -29,6 +29,8 @@ from muniment.kernel.database import Json, UtcTime
 from muniment.kernel.ids import new_id
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+AT_ONCE = 10_000
+"""Values in one list of a query: engines take some ten thousands, and requests may name more."""
 
 metadata = MetaData()
 state = Table(
@@ -163,8 +165,12 @@ async def any_admin_but(connection: AsyncConnection, user_id: str) -> bool:
 
 async def ids_by_name(connection: AsyncConnection, table: Table, names: Iterable[str]) -> dict[str, str]:
     """Ids of those that exist."""
-    query = select(table.c.name, table.c.id).where(table.c.name.in_(set(names)))
-    return {row.name: row.id for row in await connection.execute(query)}
+    found: dict[str, str] = {}
+    wanted = sorted(set(names))
+    for start in range(0, len(wanted), AT_ONCE):
+        query = select(table.c.name, table.c.id).where(table.c.name.in_(wanted[start : start + AT_ONCE]))
+        found |= {row.name: row.id for row in await connection.execute(query)}
+    return found
 
 
 async def subject_names(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, str]:
