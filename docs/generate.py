@@ -94,8 +94,8 @@ def _settings() -> str:
         "",
         (
             "Built-in default < `muniment.toml` < environment < flag; `muniment config show` prints each with "
-            "where it came from. A secret may be given as a file: the same environment name with `_FILE` behind it. "
-            "`MUNIMENT_ADMIN_PASSWORD` is short for `MUNIMENT_IDENTITY__ADMIN_PASSWORD`."
+            "where it came from. A secret may be given as a file: the same environment name with `_FILE` behind "
+            "it. `MUNIMENT_ADMIN_PASSWORD` is short for `MUNIMENT_IDENTITY__ADMIN_PASSWORD`."
         ),
     ]
     for section, kind in sections().items():
