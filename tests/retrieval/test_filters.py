@@ -53,6 +53,8 @@ def test_each_form_becomes_its_condition():
         ({"created_at": {"gte": "soon"}}, "filters.created_at.gte"),
         ({"created_at": {"gte": "2026-01-01T00:00:00"}}, "filters.created_at.gte"),
         ({"created_at": {"gte": 7}}, "filters.created_at.gte"),
+        ({"created_at": {"gte": "0001-01-01T00:00:00+23:59"}}, "filters.created_at.gte"),
+        ({"metadata.x": {"lt": "9999-12-31T23:59:59-23:59"}}, "filters.metadata.x.lt"),
         ({"story_points": "many"}, "filters.story_points"),
         ({"metadata.x": {"gte": [1]}}, "filters.metadata.x.gte"),
     ],

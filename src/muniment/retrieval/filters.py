@@ -96,7 +96,7 @@ def _bound(asked: _Asked, name: str, value: JsonValue) -> float | datetime:
         raise _unfit(path, "must be a number" if asked.field in _NUMBERS else "this field has no order")
     try:
         return _instant(value)
-    except ValueError as unfit:
+    except (ValueError, OverflowError) as unfit:
         raise _unfit(path, "must be a time (RFC 3339), as in 2026-01-01T00:00:00Z") from unfit
 
 
@@ -106,7 +106,7 @@ def _instant(value: JsonValue) -> datetime:
     at = datetime.fromisoformat(value)
     if at.tzinfo is None and len(value) > len("2026-01-01"):
         raise ValueError("no time zone")
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _unfit(field: str, reason: str) -> Invalid:
