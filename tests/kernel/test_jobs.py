@@ -178,6 +178,37 @@ async def test_cancelling_a_running_job_interrupts_it(ledger):
     assert (await get(ledger, job_id)).state == "cancelled"
 
 
+async def test_a_job_that_is_retried_while_it_still_ends_is_done_anew_and_once(ledger):
+    begun, done = [], []
+    started, ending, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def handler(job):
+        begun.append(job.id)
+        if len(begun) > 1:
+            done.append(job.id)
+            return
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await end.wait()
+
+    (job_id,) = await enqueue(ledger, 1)
+    async with working(ledger, handler):
+        await started.wait()
+        async with ledger.database.write() as connection:
+            await ledger.jobs.cancel(connection, job_id)
+            await ledger.jobs.retry(connection, job_id)
+        await ending.wait()
+        (other,) = await enqueue(ledger, 2)
+        await until(ledger, other, "succeeded")
+        assert begun.count(job_id) == 1
+        end.set()
+        await until(ledger, job_id, "succeeded")
+    assert done.count(job_id) == 1
+
+
 async def test_a_stopped_worker_gives_its_jobs_back(ledger):
     started = asyncio.Event()
 

@@ -262,16 +262,19 @@ class Worker:
     async def _turn(self) -> bool:
         """Note what has ended and take up what is due, in one transaction: a commit costs more than both."""
         at, ended = now(), dict(self._ended)
+        # One that was cancelled and retried at once may still be ending here; it is taken up after that.
+        busy = {*self._running, *ended}
         async with self._jobs.database.write() as connection:
             await self._record(connection, ended.values(), at)
             lost = await self._beat(connection, at)
             await self._recover(connection, at)
-            taken = await self._claim(connection, at)
+            taken = await self._claim(connection, at, busy)
         for job_id in ended:
             del self._ended[job_id]
         for job_id in lost:
-            if job_id in self._running:  # it may have ended while this was written
-                self._running[job_id].cancel()
+            task = self._running.get(job_id)  # it may have ended while this was written
+            if task is not None and not task.cancelling():  # once: a second time would cut off its clearing up
+                task.cancel()
         for job in taken:
             self._running[job.id] = asyncio.create_task(self._work(job), name=job.id)
         return False
@@ -335,8 +338,8 @@ class Worker:
             change = update(self._jobs.table).where(columns.id == job_id)
             await connection.execute(change.values(given_up if used_up else again))
 
-    async def _claim(self, connection: AsyncConnection, at: datetime) -> list[Job]:
-        """Lease as many due jobs as there is room for, one per subject and round."""
+    async def _claim(self, connection: AsyncConnection, at: datetime, busy: set[str]) -> list[Job]:
+        """Lease as many due jobs as there is room for, one per subject and round, and none of those `busy`."""
         columns = self._jobs.table.c
         taken: dict[str, Job] = {}
         due = (
@@ -348,7 +351,7 @@ class Worker:
             .with_for_update(skip_locked=True)
         )
         while len(taken) + len(self._running) < self._concurrency:
-            rest = due.where(columns.id.not_in(taken))
+            rest = due.where(columns.id.not_in({*taken, *busy}))
             row = None
             if self._last_subject is not None:
                 query = rest.where(columns.subject > self._last_subject)
