@@ -243,6 +243,28 @@ async def test_closing_a_stream_from_another_task_ends_the_producer(echo, voice)
     assert [part async for part in parts] == []
 
 
+async def test_who_is_given_up_while_closing_a_stream_hears_of_it():
+    ending, end = asyncio.Event(), asyncio.Event()
+
+    async def lingering():
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await end.wait()
+
+    stream = Pump("lingering", lingering)
+    assert await anext(stream) == 1
+    closing = asyncio.create_task(stream.aclose())
+    await ending.wait()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    end.set()
+    assert [event async for event in stream] == []
+
+
 async def test_leaving_a_loop_early_ends_the_producer(echo, voice):
     async with aclosing(echo.parts(Say(text="hello", times=1_000_000))) as parts:
         async for _ in parts:
@@ -280,7 +302,9 @@ async def test_the_wire_refuses_strangers_and_misfits(voice):
         assert headers["x-request-id"] == body["request_id"]
         token = {"x-service-token": SECRET}
         forged = sign(Caller(principal="usr_0", name="eve"), "another secret")
-        assert (await post(b'{"text": "x"}', **token, **{"x-muniment-caller": forged}))[0] == 401
+        for signed in (forged, "é", "é.é"):
+            assert (await post(b'{"text": "x"}', **token, **{"x-muniment-caller": signed}))[0] == 401
+        assert (await post(b'{"text": "x"}', **{"x-service-token": "é"}))[0] == 401
         status, body, _ = await post(b'{"text": "", "more": 1}', **token)
         assert status == 422
         assert {e["field"] for e in body["errors"]} == {"text", "more"}

@@ -90,7 +90,7 @@ def verify(header: str, secrets: tuple[str, ...]) -> Caller:
     Raises Unauthenticated when it is forged or too old.
     """
     packed, _, mac = header.rpartition(".")
-    if not any(hmac.compare_digest(mac, _mac(packed, secret)) for secret in secrets):
+    if not any(hmac.compare_digest(mac.encode(), _mac(packed, secret).encode()) for secret in secrets):
         raise Unauthenticated("the caller's signature does not fit; do both processes hold one service token?")
     body = json.loads(zlib.decompress(base64.urlsafe_b64decode(packed)))
     if body.pop("until") < time.time():

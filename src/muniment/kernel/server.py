@@ -32,8 +32,8 @@ def routes(contract: type[T], service: T, secrets: tuple[str, ...]) -> list[Rout
 
 def _endpoint(op: Op, call: Callable[[Any], Any], secrets: tuple[str, ...]) -> Callable[[Request], Any]:
     async def endpoint(http: Request) -> Response:
-        token = http.headers.get(SERVICE_TOKEN, "")
-        if not any(hmac.compare_digest(token, secret) for secret in secrets):
+        token = http.headers.get(SERVICE_TOKEN, "").encode()
+        if not any(hmac.compare_digest(token, secret.encode()) for secret in secrets):
             raise Unauthenticated("no or wrong service token; do both processes hold the same one?")
         who = verify(signed, secrets) if (signed := http.headers.get(CALLER)) else None
         try:

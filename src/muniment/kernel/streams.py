@@ -6,7 +6,7 @@ event and an idle time between events, and closing it from any task ends the pro
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from contextvars import copy_context
 from typing import Generic, NoReturn, TypeVar
 
@@ -79,13 +79,14 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
     async def aclose(self) -> None:
         """End the producer and wake whoever waits for it."""
         self._over = True
-        if self._producer is not None:
-            self._producer.cancel()
-            with suppress(asyncio.CancelledError):
+        try:
+            if self._producer is not None:
+                self._producer.cancel()
                 await asyncio.wait({self._producer})
-        while not self._queue.empty():
-            self._queue.get_nowait()
-        self._queue.put_nowait(_End())
+        finally:
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self._queue.put_nowait(_End())
 
     async def _run(self) -> None:
         clear_deadline()
