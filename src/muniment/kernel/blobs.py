@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -153,10 +153,13 @@ class Blobs:
 
     def _sweep(self, before: datetime) -> int:
         # Read from the folder, not through obstore, which hides the parts that a killed process left behind.
-        old = [f for f in (self._folder / _STAGING).iterdir() if f.stat().st_mtime < before.timestamp()]
-        for file in old:
-            file.unlink(missing_ok=True)
-        return len(old)
+        swept = 0
+        for file in (self._folder / _STAGING).iterdir():
+            with suppress(FileNotFoundError):  # adopted or deleted meanwhile
+                if file.stat().st_mtime < before.timestamp():
+                    file.unlink()
+                    swept += 1
+        return swept
 
     async def _sync(self, key: str) -> None:
         # obstore renames into place but flushes nothing: a power cut could lose an acknowledged blob.
