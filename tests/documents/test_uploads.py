@@ -222,6 +222,17 @@ async def test_access_left_out_keeps_what_stands(sqlite_office: Office) -> None:
         await sqlite_office.get("eve", put.id)
 
 
+async def test_an_unknown_subject_refuses_its_own_document_only_and_many_the_upload(sqlite_office: Office) -> None:
+    def documents(unknown: int) -> list[NewDocument]:
+        bad = [text_document(f"{n}.md", LEASES, grants=(f"user:no-{n}", "user:eve")) for n in range(unknown)]
+        return [*bad, text_document("good.md", LEASES, grants=("user:eve",))]
+
+    uploaded = await sqlite_office.upload("ada", *documents(3))
+    assert [d.problem is None for d in uploaded.documents] == [False, False, False, True]
+    with pytest.raises(SubjectMissing):
+        await sqlite_office.upload("ada", *documents(101))
+
+
 async def test_subjects_must_exist_and_an_owner_is_a_user(sqlite_office: Office) -> None:
     with pytest.raises(SubjectMissing):
         await sqlite_office.upload("ada", text_document("a.md", LEASES, grants=("user:nobody",)))

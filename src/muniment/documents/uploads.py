@@ -24,6 +24,7 @@ T = TypeVar("T")
 _AT_ONCE = 32
 """Blobs that are written at the same time; their flushes share the disk's."""
 
+_MOST_UNKNOWN = 100
 _ROUNDS = 4
 _NO_LIMIT = 1 << 40  # a text is here already; what is over the limit is refused by name, below
 _TEXT = "text/plain"
@@ -95,24 +96,23 @@ class Uploads(Base):
         return await _all([stage(document) for document in documents])
 
     async def _subject_ids(self, documents: Sequence[NewDocument]) -> dict[str, str]:
-        """Ids by name; those that do not exist are left out."""
-        names = tuple(dict.fromkeys(name for d in documents for name in subjects(d.options)))
-        if not names:
-            return {}
-        try:
-            ids = (await self._parts.identity.subject_ids(Subjects(names=names))).ids
-        except SubjectMissing:
-            return await self._those_that_exist(names)
-        return dict(zip(names, ids, strict=True))
+        """Ids by name; those that do not exist are left out.
 
-    async def _those_that_exist(self, names: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name in names:
+        Raises SubjectMissing when there are very many of these: each costs a call.
+        """
+        names = dict.fromkeys(name for d in documents for name in subjects(d.options))
+        unknown = 0
+        while names:
             try:
-                found[name] = (await self._parts.identity.subject_ids(Subjects(names=(name,)))).ids[0]
-            except SubjectMissing:
-                continue
-        return found
+                ids = (await self._parts.identity.subject_ids(Subjects(names=tuple(names)))).ids
+            except SubjectMissing as missing:
+                unknown += 1
+                if unknown > _MOST_UNKNOWN:
+                    raise
+                del names[missing.extra["subject"]]
+            else:
+                return dict(zip(names, ids, strict=True))
+        return {}
 
     def _checked(
         self, place: int, document: NewDocument, content: Staged, ids: dict[str, str]
