@@ -288,6 +288,23 @@ async def test_a_job_whose_workers_all_die_is_given_up(ledger):
         task.cancel()
 
 
+async def test_a_lease_of_a_worker_known_to_be_dead_can_be_ended_at_once(ledger):
+    async def stalls(_job):
+        await asyncio.Event().wait()
+
+    async def handler(_job):
+        return
+
+    (job_id,) = await enqueue(ledger, 1)
+    dead = Worker(ledger.jobs, {"add": stalls}, lease_seconds=600)
+    await dead._turn()
+    await ledger.jobs.end_leases()
+    async with working(ledger, handler):
+        assert (await until(ledger, job_id, "succeeded")).attempts == 2
+    for task in dead._running.values():
+        task.cancel()
+
+
 async def test_find_count_and_what_is_not_there(ledger):
     ids = await enqueue(ledger, 1, 2, 3, subject="a") + await enqueue(ledger, 4, subject="b")
     async with ledger.database.read() as connection:

@@ -45,6 +45,9 @@ async def build(
             embedding=embedding,
             indexing=Indexing(database, vectors),
         )
+        if database.dialect == "sqlite":
+            # The data folder's lock shows that no other process works on this file.
+            await parts.jobs.end_leases()
         async with (
             ground.dispatching(parts.outbox),
             ground.running("documents", worker(parts, pool).run),
