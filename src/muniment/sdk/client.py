@@ -1,7 +1,7 @@
 """A blocking client of the HTTP API: every failure is the Problem that the server sent, by its class."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,6 +21,14 @@ class File(NamedTuple):
 
     path: Path
     options: Mapping[str, Json]
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines of an event stream: a line feed ends one, not U+2028 and its like, which may stand in the data."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line.decode() for line in whole)
 
 
 def _is_loopback(host: str) -> bool:
@@ -109,7 +117,7 @@ class Muniment:
                     raise Problem.load(reply.read())
                 event = ""
                 ended = False
-                for line in reply.iter_lines():
+                for line in _lines(reply.iter_bytes()):
                     if line.startswith("event: "):
                         event = line.removeprefix("event: ")
                     elif line.startswith("data: "):
