@@ -4,12 +4,15 @@
 """
 
 import inspect
+import pkgutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import typer
 from typer.main import get_command
 
+import muniment
 from muniment.app import ROOMS, SUBSCRIPTIONS, sections
 from muniment.cli.main import app
 from muniment.kernel.contract import operations, room_of
@@ -107,6 +110,9 @@ def _settings() -> str:
 
 
 def _problems() -> str:
+    for module in pkgutil.walk_packages(muniment.__path__, "muniment."):
+        if not module.name.endswith("__main__") and ".migrations" not in module.name:
+            import_module(module.name)  # a problem is known once its module is
     lines = [
         "# Problems",
         "",
