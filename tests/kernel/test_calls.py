@@ -1,6 +1,7 @@
 """One suite, every way of calling: guarded in process, and over HTTP on loopback."""
 
 import asyncio
+import json
 import contextlib
 import socket
 import time
@@ -394,6 +395,14 @@ def test_methods_that_are_no_operations_are_refused(odd):
 
     with pytest.raises(TypeError):
         operations({"two": Two, "none": Bare, "plain": Plain}[odd])
+
+
+def test_a_problem_of_an_unknown_kind_is_what_it_was():
+    told = {"type": "urn:muniment:problem:moon-full", "title": "Moon full", "status": 422, "detail": "wait", "phase": 4}
+    problem = Problem.load(json.dumps(told))
+    assert problem.document() == told
+    assert problem.status == 422
+    assert Problem.load(json.dumps(told | {"status": "odd"})).status == 500
 
 
 def test_two_problems_cannot_share_a_name():

@@ -20,7 +20,7 @@ class Problem(Exception):  # noqa: N818 - a problem is a state of the world, not
     """
 
     kinds: ClassVar[dict[str, type["Problem"]]] = {}
-    status: ClassVar[int] = 500
+    status: int = 500
     urn: ClassVar[str] = URN + "problem"
     title: ClassVar[str] = "Problem"
     retryable: ClassVar[bool] = False
@@ -111,7 +111,13 @@ class Internal(Problem, status=500):
 
 
 class Unfamiliar(Internal, status=500):
-    """A problem of a kind that this process does not know; its document is the one that came."""
+    """A problem of a kind that this process does not know; its document is the one that came, and its status."""
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        status = extra.get("status")
+        if type(status) is int and 400 <= status < 600:  # noqa: PLR2004 - what HTTP calls a failure
+            self.status = status
 
     def document(self) -> dict[str, Any]:
         """The document as it came."""
