@@ -1,8 +1,8 @@
 """One suite, every way of calling: guarded in process, and over HTTP on loopback."""
 
 import asyncio
-import json
 import contextlib
+import json
 import socket
 import time
 from contextlib import aclosing
@@ -398,7 +398,13 @@ def test_methods_that_are_no_operations_are_refused(odd):
 
 
 def test_a_problem_of_an_unknown_kind_is_what_it_was():
-    told = {"type": "urn:muniment:problem:moon-full", "title": "Moon full", "status": 422, "detail": "wait", "phase": 4}
+    told = {
+        "type": "urn:muniment:problem:moon-full",
+        "title": "Moon full",
+        "status": 422,
+        "detail": "wait",
+        "phase": 4,
+    }
     problem = Problem.load(json.dumps(told))
     assert problem.document() == told
     assert problem.status == 422
