@@ -78,3 +78,10 @@ def test_no_text_is_slow(text):
     began = time.process_time()
     sentences(text)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("filler", [" ", "\t", "a. ", "| ", "(", ".", "- "])
+def test_a_long_line_of_nearly_nothing_is_cut_in_no_time(filler: str) -> None:
+    begun = time.process_time()
+    sentences(filler * 40_000 + "x")
+    assert time.process_time() - begun < 2

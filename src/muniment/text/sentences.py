@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 _LINE = re.compile(r"[^\n]*\n?")
-_ALONE = re.compile(r"\s*(?:#{1,6}\s|\||[^|\n]+ \| [^|\n]+ \| |(?:[-=*_]\s?){3,}$|```|~~~|<!--)")
+_ALONE = re.compile(r"\s*+(?:#{1,6}\s|\||[^|\n]+ \| [^|\n]+ \| |(?:[-=*_]\s?){3,}$|```|~~~|<!--)")
 _ITEM = re.compile(
-    r"\s*(?:[-*+\u2022\u2023\u25e6\u25aa\u25cf\u2013\u2219\u00b7]|\(?(?:\d{1,3}|[A-Za-z])[.)]|\[\d{1,3}\])"
+    r"\s*+(?:[-*+\u2022\u2023\u25e6\u25aa\u25cf\u2013\u2219\u00b7]|\(?(?:\d{1,3}|[A-Za-z])[.)]|\[\d{1,3}\])"
     r"\s+(?=\S)"
 )
 _CLOSERS = "\"'\u201d\u2019\u00bb)\\]\u203a\u300d\u300f\uff09\uff3d\u3011\u3009\u300b*_`"
