@@ -13,7 +13,7 @@ from muniment.documents.contract import Documents
 from muniment.vectors.contract import Vectors
 
 Opened = Callable[..., Awaitable[httpx.AsyncClient]]
-STEPS = 10
+STEPS = 6
 
 
 @pytest.mark.parametrize("lagging", [False, True])

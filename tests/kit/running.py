@@ -88,8 +88,6 @@ def running(folder: Path, form: str, **settings: str) -> Iterator[RunningHouse]:
         house.ports["all"] = free_port()
         house.start("all", "up")
     else:
-        # The same code as in one process, ten times: measuring its coverage again would only take time.
-        house.environment = {k: v for k, v in house.environment.items() if not k.startswith("COVERAGE_")}
         house.ports = {room: free_port() for room in ROOMS}
         house.environment["MUNIMENT_SERVICE_TOKEN"] = secrets.token_hex(16)
         for room, port in house.ports.items():
