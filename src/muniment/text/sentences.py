@@ -14,7 +14,8 @@ _OPENERS = "\"'\u201c\u2018\u00ab(\\[\u2039\u300c\u300e\uff08\uff3b\u3010\u3008\
 _STOPS_WITHOUT_SPACE = "\u3002\uff01\uff1f\uff61"
 _DANDAS = "\u0964\u0965"
 _END = re.compile(
-    rf"[.!?\u2026\u061f{_DANDAS}]++[{_CLOSERS}]*+(?:\[\d{{1,3}}\])*+(?=\s|$)|[{_STOPS_WITHOUT_SPACE}]++[{_CLOSERS}]*+"
+    rf"(?<![.!?\u2026\u061f{_DANDAS}])[.!?\u2026\u061f{_DANDAS}]++[{_CLOSERS}]*+(?:\[\d{{1,3}}\])*+(?=\s|$)"
+    rf"|[{_STOPS_WITHOUT_SPACE}]++[{_CLOSERS}]*+"
 )
 _NEXT = re.compile(rf"\s*[{_OPENERS}]*(\w+)?")
 _LAST_WORD = re.compile(r"(?:[^\W\d_]\.)*[^\W_]+\Z")
