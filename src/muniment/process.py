@@ -117,6 +117,7 @@ class BoundedHead(HttpToolsProtocol):
     most_bytes = 65_536
     most_seconds = 30.0
 
+    # uvicorn narrows the argument of asyncio's protocol; a listener makes nothing else.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
         super().connection_made(transport)

@@ -43,7 +43,7 @@ class Connection(aiosqlite.Connection):
             cursor = how(self._conn.cursor(), sql, parameters)
             return cursor, cursor.fetchall() if cursor.description else []
 
-        result: tuple[sqlite3.Cursor, list[Any]] = await self._execute(visit)  # type: ignore[no-untyped-call]
+        result: tuple[sqlite3.Cursor, list[Any]] = await self._execute(visit)  # type: ignore[no-untyped-call]  # aiosqlite leaves it untyped
         return result
 
 
