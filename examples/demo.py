@@ -56,11 +56,13 @@ def main() -> None:
         if picture is not None:
             svg = out.export_svg(title="make demo")
             Path(picture).write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL), "utf-8")
-        out.print(f"Muniment runs at [bold]{running.address}[/bold]  (API: {running.address}/docs)")
-        out.print(f"Sign in as admin, ada or ben with the password {password}, or ask here:")
+        watched = sys.stdout.isatty() and not os.environ.get("DEMO_ONCE")
+        if watched:
+            out.print(f"Muniment runs at [bold]{running.address}[/bold]  (API: {running.address}/docs)")
+        out.print(f"Users: admin, ada and ben, with the password {password}. Ask on:")
         command = f"muniment ask --data {DATA.parent.name}/{DATA.name}"
         out.print(f'  .venv/bin/{command} "{QUESTIONS[0]}"')
-        if sys.stdout.isatty() and not os.environ.get("DEMO_ONCE"):
+        if watched:
             out.print("Ctrl-C ends it.")
             signal.pause()
 
