@@ -81,4 +81,4 @@ def _conclude(answer: dict[str, Any]) -> None:
 
 def _warn(degraded: list[str]) -> None:
     if degraded:
-        err.print(plain(f"degraded: answered without {', '.join(degraded)}; `muniment status` says why", "yellow"))
+        err.print(plain(f"degraded: answered without {', '.join(degraded)}; the server's log says why", "yellow"))

@@ -69,11 +69,15 @@ class Runs(Base):
             raise RunNotOver(f"{run.id} has {run.state} already", run=run.id)
         if run.kind == "purge":
             raise Forbidden("a deleted collection's purge cannot be called off", run=run.id)
-        async with self._database.write() as connection:
-            for job_id in await _jobs_of(connection, run):
-                job = await self._jobs.cancel(connection, job_id)
-                if job.state == "cancelled" and job.kind == "ingest":
+        async with self._database.read() as connection:
+            job_ids = list(await _jobs_of(connection, run))
+        for job_id in job_ids:
+            # Version before job, and one at a time: the order in which a worker takes hold of them.
+            async with self._database.write() as connection:
+                job = await self._jobs.get(connection, job_id)
+                if job.state in run_store.OPEN and job.kind == "ingest":
                     await self._give_up(connection, str(job.request["version"]), job.subject)
+                await self._jobs.cancel(connection, job_id)
         return await self.get_run(request)
 
     async def _give_up(self, connection: AsyncConnection, version: str, collection: str) -> None:

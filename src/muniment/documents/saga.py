@@ -182,8 +182,9 @@ class Ingestion:
     async def _note(self, job: Job, draft: Draft, state: str, done: int) -> bool:
         values = {"state": state, "indexed_chunks": done}
         async with self._database.write() as connection:
+            is_there = await ingest_store.step(connection, draft.version, values)
             await ingest_store.progress(connection, job.id, done, len(draft.pieces))
-            return await ingest_store.step(connection, draft.version, values)
+            return is_there
 
     async def _flip(self, job: Job, work: Work, target: Target) -> bool:
         """Make the version the current one, with points that say what the tables say at that very moment."""

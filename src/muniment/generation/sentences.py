@@ -60,17 +60,19 @@ class Quotable(NamedTuple):
     end: int
     heading: str
     joined: bool
+    answer: int
+    """Where what it says itself begins: behind the question that it answers, if it holds one."""
 
 
 def candidates(sources: Sequence[Source], language: str | None) -> list[Candidate]:
     """What may be quoted, in the order of the sources."""
     found = []
     for number, source in enumerate(sources):
-        for start, end, heading, joined in quotable(source):
+        for start, end, heading, joined, answer in quotable(source):
             text = " ".join(source.text[start:end].split())
-            over = " ".join((source.title, heading or " ".join(source.section)))
-            under, own = frozenset(terms(over, language)), frozenset(terms(text, language))
-            found.append(Candidate(number, start, end, text, own, under, joined))
+            over = " ".join((source.title, heading or " ".join(source.section), source.text[start:answer]))
+            own = frozenset(terms(source.text[answer:end], language))
+            found.append(Candidate(number, start, end, text, own, frozenset(terms(over, language)), joined))
     return found
 
 
@@ -86,7 +88,7 @@ def quotable(source: Source) -> Iterator[Quotable]:
             continue
         is_near = before is not None and not re.search(r"\n\s*\n", text[before[1] : start])
         if before is not None and is_near and asks(text[before[0] : before[1]]) and end - before[0] <= LONGEST:
-            yield Quotable(before[0], end, heading, joined=True)
+            yield Quotable(before[0], end, heading, joined=True, answer=start)
         if not (_DANGLING.match(piece) or piece[0].islower()):
             begun = start
         elif before is not None and is_near:
@@ -96,7 +98,7 @@ def quotable(source: Source) -> Iterator[Quotable]:
             continue
         before = (begun, end)
         if end - begun <= LONGEST and not piece.endswith("?") and len(piece) >= SHORTEST:
-            yield Quotable(begun, end, heading, joined=begun < start)
+            yield Quotable(begun, end, heading, joined=begun < start, answer=begun)
 
 
 def asks(piece: str) -> bool:
