@@ -18,7 +18,7 @@ help:  ## list the targets
 
 .venv/dev: requirements/dev.txt .venv/run
 	@echo "installing what the tests need …"
-	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@$(PIP) install --quiet --no-compile --require-hashes -r requirements/dev.txt
 	@touch $@
 
 demo: .venv/run  ## start Muniment on an example handbook, ask three questions as two people
