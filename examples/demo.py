@@ -39,7 +39,7 @@ def main() -> None:
     `DEMO_PICTURE` names a file for a picture of what the terminal showed: that is how the README got its own.
     """
     picture = os.environ.get("DEMO_PICTURE")
-    out.record = picture is not None
+    out.record, out.soft_wrap = picture is not None, picture is None
     shutil.rmtree(DATA.parent, ignore_errors=True)
     DATA.mkdir(parents=True)
     password = secrets.token_urlsafe(9)
