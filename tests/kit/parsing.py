@@ -4,23 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
-from muniment.documents.parsing.model import Chunked, Parsed, ParserSettings
+from muniment.documents.parsing.model import Chunked, Limits, Parsed, ParserSettings
 from muniment.documents.parsing.parse import parse
+from muniment.documents.parsing.source import Source
 
 
 class ParsersHere:
     """Does what `Parsers` does, at once."""
 
-    def __init__(self, most_characters: int) -> None:
-        self._most_characters = most_characters
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
 
     async def parse(self, path: Path, *, name: str | None, media_type: str | None) -> Parsed:
-        data = await asyncio.to_thread(path.read_bytes)
-        return parse(data, name=name, media_type=media_type, most_characters=self._most_characters)
+        source = Source(path, name=name, media_type=media_type, limits=self._limits)
+        return await asyncio.to_thread(parse, source)
 
     async def chunk(self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int) -> Chunked:
         words = Tokenizer.from_file(str(tokenizer))
@@ -29,4 +31,13 @@ class ParsersHere:
 
 @asynccontextmanager
 async def parsers_here(settings: ParserSettings) -> AsyncIterator[ParsersHere]:
-    yield ParsersHere(settings.parser_text_characters)
+    yield ParsersHere(settings.limits)
+
+
+def parsed(data: bytes, *, name: str | None, media_type: str | None = None, **limits: int) -> Parsed:
+    """A file of these bytes, parsed; the settings' limits but for those given."""
+    bounds = ParserSettings().limits.model_copy(update=limits)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(data)
+        return parse(Source(path, name=name, media_type=media_type, limits=bounds))

@@ -53,6 +53,8 @@ collections = Table(
     Column("index_recipe", String, nullable=False),
     Column("index_generation", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # How long retired versions are kept; null: as the server's setting says.
+    Column("history_days", Integer),
     # A deleted collection stays, without a name to others, until its documents are purged.
     Column("deleted_at", UtcTime),
     Index(

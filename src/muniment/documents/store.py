@@ -49,7 +49,10 @@ documents = Table(
     Column("modified_at", UtcTime, nullable=False),
     Column("current", String),
     Column("latest", String, nullable=False),
+    # The document that it came attached to.
+    Column("attached_to", String),
     UniqueConstraint("collection", "key"),
+    Index("documents_attached_to", "attached_to"),
 )
 readers = Table(
     "document_readers",
@@ -85,6 +88,7 @@ versions = Table(
     Column("indexed_chunks", Integer, nullable=False),
     Column("acl_version", Integer, nullable=False),
     UniqueConstraint("document", "number"),
+    Index("versions_by_document", "document", "current_from"),
 )
 
 
@@ -121,7 +125,17 @@ chunks = Table(
     Column("section", Json, nullable=False),
     Column("kind", String, nullable=False),
     Column("parent", Integer, nullable=False),
+    # What is repeated in front of the chunk, outside its span: a table's header.
+    Column("header", Text),
     Column("hash", String, nullable=False),
+)
+layouts = Table(
+    "layouts",
+    metadata,
+    _of_version(primary_key=True),
+    Column("page", Integer, primary_key=True),
+    # Where the text of the page's lines is drawn: `parsing.model.Line` in JSON form.
+    Column("lines", Json, nullable=False),
 )
 runs = Table(
     "runs",

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.documents.parsing.html import parse_html
-from muniment.documents.parsing.parse import parse
+from kit.parsing import parsed
+from muniment.documents.parsing.html import read_html
 
 PAGE = """<!doctype html><html lang="en-GB"><head>
 <title>Leave | Intranet</title><meta name="author" content="Ada">
@@ -20,7 +20,7 @@ PAGE = """<!doctype html><html lang="en-GB"><head>
 
 
 def test_a_page_is_read_as_people_see_it() -> None:
-    parsed = parse_html(PAGE, 10**6)
+    parsed = read_html(PAGE, 10**6)
     assert parsed.text == (
         "Leave\n\nAsk your lead.\nThen go.\n\nDays\n\nWho | Days\nAll | 25\n\n- one\n  - inner\n- two\n\na\n  b"
     )
@@ -29,7 +29,7 @@ def test_a_page_is_read_as_people_see_it() -> None:
 
 
 def test_the_head_becomes_fields() -> None:
-    parsed = parse_html(PAGE, 10**6)
+    parsed = read_html(PAGE, 10**6)
     assert parsed.fields == {
         "title": "Leave",
         "author": "Ada",
@@ -42,17 +42,17 @@ def test_the_head_becomes_fields() -> None:
 
 
 def test_tables_that_only_arrange_a_page_are_read_through() -> None:
-    parsed = parse_html("<table><tr><td><h1>Title</h1><p>Text.</p></td></tr></table>", 10**6)
+    parsed = read_html("<table><tr><td><h1>Title</h1><p>Text.</p></td></tr></table>", 10**6)
     assert [b.kind for b in parsed.blocks] == ["heading", "paragraph"]
 
 
 def test_a_declared_encoding_is_followed() -> None:
     data = '<html><meta charset="shift_jis"><p>冷蔵庫</p></html>'.encode("shift_jis")
-    assert parse(data, name="a.html", media_type=None, most_characters=1000).text == "冷蔵庫"
+    assert parsed(data, name="a.html", text_characters=1000).text == "冷蔵庫"
 
 
 def test_deep_nesting_is_no_recursion() -> None:
-    assert parse_html("<div>" * 3000 + "core" + "</div>" * 3000, 10**6).text == "core"
+    assert read_html("<div>" * 3000 + "core" + "</div>" * 3000, 10**6).text == "core"
 
 
 TAGS = ["<ul>", "</ul>", "<li>", "<table>", "<td>", "<tr>", "</table>", "<h2>", "</h2>", "<pre>", "</pre>", "<p>"]
@@ -62,7 +62,7 @@ TAGS = ["<ul>", "</ul>", "<li>", "<table>", "<td>", "<tr>", "</table>", "<h2>", 
     st.lists(st.sampled_from([*TAGS, "<br>", "x", " \n", "é😀", "\v", "\f", "&#0;", "<!-- -->", "<b>", "</b>"]))
 )
 def test_any_tags_give_blocks_in_order(parts: list[str]) -> None:
-    parsed = parse_html("<body>" + "".join(parts), 10**6)
+    parsed = read_html("<body>" + "".join(parts), 10**6)
     done = 0
     for block in parsed.blocks:
         assert done <= block.start < block.end <= len(parsed.text)

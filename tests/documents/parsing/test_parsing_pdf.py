@@ -1,9 +1,9 @@
-from muniment.documents.parsing.parse import parse
+from kit.parsing import parsed
 from muniment.documents.parsing.pdf import instant
 
 
 def read(data: bytes):
-    return parse(data, name="a.pdf", media_type=None, most_characters=10**6)
+    return parsed(data, name="a.pdf", text_characters=10**6)
 
 
 def lines(y: int, *texts: str) -> list[tuple[float, float, float, str]]:

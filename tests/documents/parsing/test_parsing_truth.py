@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.documents.parsing.parse import parse
+from kit.parsing import parsed
 
 ADDRESS = re.compile(r"\]\([^)]*\)")
 
@@ -27,6 +27,5 @@ def test_the_words_are_those_of_the_source(evaldata: Path, suffix: str, least: f
     scores = []
     for path in sorted(folder.glob(f"*{suffix}")):
         truth = words(path.with_suffix(".md").read_text())
-        parsed = parse(path.read_bytes(), name=path.name, media_type=None, most_characters=10**7)
-        scores.append(f1(words(parsed.text), truth))
+        scores.append(f1(words(parsed(path.read_bytes(), name=path.name).text), truth))
     assert sum(scores) / len(scores) >= least

@@ -13,8 +13,9 @@ from tokenizers import Tokenizer
 from muniment.documents.chunking.chunk import chunk
 from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.confinement import allow_cpu, confine
-from muniment.documents.parsing.model import Chunked, Parsed
+from muniment.documents.parsing.model import Chunked, Limits, Parsed
 from muniment.documents.parsing.parse import parse
+from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.task import REPLY, REQUEST, TASK, ParseTask
 from muniment.kernel.problems import Problem, Unavailable
 
@@ -22,7 +23,7 @@ MEBIBYTE = 1024 * 1024
 _STATUS = Path("/proc/self/status")
 
 
-def main(memory_mb: int, seconds: float, most_characters: int) -> None:
+def main(memory_mb: int, seconds: float, limits: Limits) -> None:
     """Answer until stdin ends."""
     tasks, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not stand between the frames.
@@ -34,7 +35,7 @@ def main(memory_mb: int, seconds: float, most_characters: int) -> None:
         (length,) = REQUEST.unpack(header)
         allow_cpu(seconds)
         try:
-            answer, ok = _work(tasks.read(length), most_characters).model_dump_json().encode(), True
+            answer, ok = _work(tasks.read(length), limits).model_dump_json().encode(), True
         except Problem as problem:
             answer, ok = _document(problem), False
         except OSError as failed:
@@ -45,12 +46,10 @@ def main(memory_mb: int, seconds: float, most_characters: int) -> None:
         _reply(answers, answer, ok=ok, last=last)
 
 
-def _work(raw: bytes, most_characters: int) -> Parsed | Chunked:
+def _work(raw: bytes, limits: Limits) -> Parsed | Chunked:
     task = TASK.validate_json(raw)
     if isinstance(task, ParseTask):
-        return parse(
-            task.path.read_bytes(), name=task.name, media_type=task.media_type, most_characters=most_characters
-        )
+        return parse(Source(task.path, name=task.name, media_type=task.media_type, limits=limits))
     return chunk(task.parsed, title=task.title, tokenizer=_tokenizer(task.tokenizer), max_tokens=task.max_tokens)
 
 
@@ -90,4 +89,4 @@ def _reply(answers: BinaryIO, answer: bytes, *, ok: bool, last: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+    main(int(sys.argv[1]), float(sys.argv[2]), Limits.model_validate_json(sys.argv[3]))

@@ -9,7 +9,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.model import BlockKind, Parsed
+from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
+from muniment.documents.parsing.text import decode
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{2,40})", re.IGNORECASE)
 _CHARSETS = re.compile(
@@ -48,12 +50,20 @@ def declared_charset(data: bytes) -> str | None:
     return codecs.lookup(name).name if _CHARSETS.fullmatch(name) else None
 
 
-def parse_html(source: str, most_characters: int) -> Parsed:
+def parse_html(source: Source) -> Parsed:
+    """A page in a file.
+
+    Raises NotText, ParserLimit.
+    """
+    return read_html(decode(source.data, declared_charset(source.head)), source.limits.text_characters)
+
+
+def read_html(page: str, most_characters: int) -> Parsed:
     """The page's text without what only its site needs, and what its head says.
 
     Raises ParserLimit.
     """
-    tree = LexborHTMLParser(source)
+    tree = LexborHTMLParser(page)
     growing = Growing(most_characters)
     if tree.body is not None:
         _Reader(growing).read(tree.body)

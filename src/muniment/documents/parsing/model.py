@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Base64Bytes, Field, JsonValue
 
 from muniment.documents.contract import ChunkKind, PageSpan, SectionSpan, Span
 from muniment.kernel.model import Model
@@ -20,12 +20,64 @@ class ParserSettings(RoomSettings):
     parser_text_characters: int = Field(
         default=20_000_000, ge=1000, description="The most text that is taken from one file, in characters."
     )
+    parser_unpacked_mb: int = Field(
+        default=500, ge=1, description="The most that an archive (Office, EPUB) may unpack to, in MB."
+    )
+    parser_nesting: int = Field(
+        default=5, ge=1, le=32, description="How deep e-mails and archives may lie within one another."
+    )
+    parser_attachments: int = Field(default=100, ge=0, description="The most attachments taken from one e-mail.")
+
+    @property
+    def limits(self) -> "Limits":
+        """What binds the readers of formats themselves."""
+        return Limits(
+            text_characters=self.parser_text_characters,
+            unpacked_bytes=self.parser_unpacked_mb * 1_000_000,
+            nesting=self.parser_nesting,
+            attachments=self.parser_attachments,
+        )
+
+
+class Limits(Model):
+    """The bounds of one file's reading; going over one raises ParserLimit, whose `limit` names it."""
+
+    text_characters: int
+    unpacked_bytes: int
+    nesting: int
+    attachments: int
 
 
 class Block(Span):
-    """A piece of the text that hangs together. Blocks are in order and do not overlap."""
+    """A piece of the text that hangs together. Blocks are in order and do not overlap.
+
+    `header` is the part of a table that stands in front of each of its chunks when they are embedded.
+    """
 
     kind: BlockKind
+    header: Span | None = None
+
+
+class Line(Span):
+    """Where a piece of the text is drawn: fractions of the page's width and height from its top left.
+
+    `first` is the reader's own word on where to look for the piece again (for PDF, its first character's index).
+    """
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    first: int | None = None
+
+
+class Attachment(Model):
+    """A file that came within the file."""
+
+    name: str
+    media_type: str
+    data: Base64Bytes
 
 
 class Parsed(Model):
@@ -33,7 +85,7 @@ class Parsed(Model):
 
     Pages and sections are in order and do not overlap: a section reaches from its heading to the next one of
     any level, and text before the first heading lies in none. `fields` are known ones (`contract.Fields`, in
-    JSON form), `metadata` what the file says beside them.
+    JSON form), `metadata` what the file says beside them; the addresses it links to are `metadata["links"]`.
     """
 
     text: str
@@ -45,6 +97,8 @@ class Parsed(Model):
     fields: dict[str, JsonValue] = Field(default={})
     metadata: dict[str, JsonValue] = Field(default={})
     blocks: tuple[Block, ...] = ()
+    lines: tuple[Line, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Chunk(Model):

@@ -1,35 +1,37 @@
-"""From a file's bytes to its text and structure."""
+"""From a file to its text and structure."""
+
+from collections.abc import Callable, Mapping
 
 from muniment.documents.contract import FileEmpty
-from muniment.documents.parsing.formats import tell
-from muniment.documents.parsing.html import declared_charset, parse_html
+from muniment.documents.parsing.formats import Format, tell, unread
+from muniment.documents.parsing.html import parse_html
 from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pdf import parse_pdf
 from muniment.documents.parsing.plain import parse_plain
-from muniment.documents.parsing.structure import too_much_text
-from muniment.documents.parsing.text import decode
+from muniment.documents.parsing.source import Source
+
+READERS: Mapping[Format, Callable[[Source], Parsed]] = {
+    "pdf": parse_pdf,
+    "html": parse_html,
+    "markdown": lambda source: parse_markdown(source.text()),
+    "plain": lambda source: parse_plain(source.text()),
+}
+"""What reads each format. A reader says no more than the file does, and stays within the source's limits."""
 
 
-def parse(data: bytes, *, name: str | None, media_type: str | None, most_characters: int) -> Parsed:
+def parse(source: Source) -> Parsed:
     """The file's text and structure.
 
     Raises FormatUnknown, NotText, FileBroken, FileEncrypted, FileEmpty, ParserLimit.
     """
-    if not data.strip():
+    if not source.head.strip() and not source.data.strip():
         raise FileEmpty("the file is empty")
-    form = tell(data, name, media_type)
-    if form == "pdf":
-        return parse_pdf(data, most_characters)
-    source = decode(data, declared_charset(data) if form == "html" else None)
-    if len(source) > most_characters and form != "html":
-        raise too_much_text(most_characters)
-    if form == "html":
-        parsed = parse_html(source, most_characters)
-    elif form == "markdown":
-        parsed = parse_markdown(source)
-    else:
-        parsed = parse_plain(source)
+    form = tell(source)
+    reader = READERS.get(form)
+    if reader is None:
+        raise unread(form)
+    parsed = reader(source)
     if not parsed.text.strip():
         raise FileEmpty("the file holds no text")
     return parsed

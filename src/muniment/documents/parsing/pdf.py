@@ -11,6 +11,7 @@ from muniment.documents.contract import FileBroken, FileEmpty, FileEncrypted, Pa
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.layout import Line, lay_out
 from muniment.documents.parsing.model import Parsed
+from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.text import normal
 
@@ -29,12 +30,12 @@ _LIGATURES = str.maketrans(
 )
 
 
-def parse_pdf(data: bytes, most_characters: int) -> Parsed:
+def parse_pdf(source: Source) -> Parsed:
     """The pages' text in reading order.
 
     Raises FileBroken, FileEncrypted, FileEmpty, ParserLimit.
     """
-    document = _open(data)
+    document = _open(source)
     if len(document) > MOST_PAGES:
         raise ParserLimit(
             f"the PDF has {len(document):,} pages, more than {MOST_PAGES:,}; split it into smaller ones",
@@ -43,7 +44,7 @@ def parse_pdf(data: bytes, most_characters: int) -> Parsed:
     pages, unreadable = _pages(document)
     if not pages:
         raise FileBroken("no page of the PDF can be read; export it anew and upload that")
-    growing = Growing(most_characters)
+    growing = Growing(source.limits.text_characters)
     spans = lay_out(pages, growing)
     if not growing.length:
         raise FileEmpty(
@@ -67,9 +68,9 @@ def parse_pdf(data: bytes, most_characters: int) -> Parsed:
     )
 
 
-def _open(data: bytes) -> pypdfium2.PdfDocument:
+def _open(source: Source) -> pypdfium2.PdfDocument:
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(source.path)
         if len(document) == 0:
             raise FileBroken("the PDF has no page; export it anew and upload that")
     except pypdfium2.PdfiumError as failed:

@@ -134,9 +134,9 @@ class _Child:
 
     async def _start(self) -> Process:
         s = self._settings
-        limits = (s.parser_memory_mb, s.parser_seconds, s.parser_text_characters)
+        limits = (str(s.parser_memory_mb), str(s.parser_seconds), s.limits.model_dump_json())
         process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", CHILD, *map(str, limits),
+            sys.executable, "-P", "-m", CHILD, *limits,
             stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(),
         )  # fmt: skip
         is_ready = False

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muniment.documents.contract import ParserLimit, SectionSpan
+from muniment.documents.contract import SectionSpan
 from muniment.documents.parsing.model import Block, BlockKind
+from muniment.documents.parsing.source import too_much_text
 
 MOST_TITLE = 300
 SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")
@@ -28,14 +29,6 @@ def sections(headings: Sequence[Heading], end: int) -> tuple[SectionSpan, ...]:
         path = [above for above in path if above.level < heading.level] + [heading]
         found.append(SectionSpan(start=heading.start, end=stop, path=tuple(h.title for h in path)))
     return tuple(found)
-
-
-def too_much_text(most_characters: int) -> ParserLimit:
-    """The problem of a file that holds more text than is taken."""
-    return ParserLimit(
-        f"the file holds more than {most_characters:,} characters of text; split it into smaller ones",
-        limit="text",
-    )
 
 
 class Growing:
