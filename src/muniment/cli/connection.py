@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muniment.cli.profiles import find_profile
 from muniment.cli.terminal import err, steps
 from muniment.kernel.problems import Problem, Unavailable
 from muniment.kernel.settings import Configuration, ProcessSettings
@@ -34,7 +35,9 @@ DataOption = Annotated[
 ]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", help="A server's address.", show_default="MUNIMENT_SERVER, else this machine's"),
+    typer.Option(
+        "--server", help="A server's address or name.", show_default="MUNIMENT_SERVER, else this machine's"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's own answer.")]
 
@@ -52,7 +55,10 @@ def connect(server: str | None, data: Path | None) -> Muniment:
     """The server to ask, started in the background when none runs for the data folder."""
     named = server or os.environ.get("MUNIMENT_SERVER")
     if named:
-        return Muniment(named, os.environ.get("MUNIMENT_API_KEY"))
+        profile = find_profile(named)
+        if profile is None:
+            return Muniment(named, os.environ.get("MUNIMENT_API_KEY"))
+        return Muniment(profile.address, os.environ.get("MUNIMENT_API_KEY") or profile.key)
     folder = load_configuration(data).section("", ProcessSettings).data.expanduser().absolute()
     running = read_run_file(folder) or _start(folder)
     return Muniment(running.address, os.environ.get("MUNIMENT_API_KEY") or running.key)

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from muniment.cli import adding, content, machine, operate
+from muniment.cli import adding, collections, content, documents, machine, operate, people, runs, sign_in
 from muniment.cli.terminal import complain
 from muniment.kernel.problems import Problem, Unauthenticated
 
@@ -18,7 +18,6 @@ app = typer.Typer(
     epilog="First steps: [bold]muniment up[/bold], then in another terminal "
     "[bold]muniment add FOLDER[/bold] and [bold]muniment ask 'a question'[/bold].",
 )
-users = typer.Typer(no_args_is_help=True, help="Users of this machine's data folder.")
 models = typer.Typer(no_args_is_help=True, help="Models of this machine.")
 config = typer.Typer(no_args_is_help=True, help="Settings.")
 
@@ -30,10 +29,19 @@ app.command()(content.search)
 app.command()(content.ask)
 app.command()(operate.status)
 app.command()(operate.doctor)
-users.command("password")(operate.users_password)
+app.command()(sign_in.login)
+app.command()(sign_in.logout)
+app.command()(sign_in.servers)
+people.users.command("password")(operate.users_password)
 models.command("add")(operate.models_add)
 config.command("show")(operate.config_show)
-app.add_typer(users, name="users")
+app.add_typer(documents.app, name="documents")
+app.add_typer(collections.app, name="collections")
+app.add_typer(people.users, name="users")
+app.add_typer(people.groups, name="groups")
+app.add_typer(people.keys, name="keys")
+app.add_typer(runs.app, name="runs")
+app.add_typer(runs.letters, name="dead-letters")
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")
 

@@ -1,10 +1,8 @@
 """Commands of the operator: state, health, settings, passwords, models."""
 
 import asyncio
-import getpass
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect, load_configuration
 from muniment.cli.diagnosis import examine
+from muniment.cli.people import ask_password
 from muniment.cli.terminal import out, plain, print_json, steps
 from muniment.identity.contract import Identity, SetPassword
 from muniment.kernel.caller import Caller, calling_as
@@ -99,12 +98,7 @@ def users_password(
 
     Example: muniment users password admin
     """
-    if sys.stdin.isatty():
-        password = getpass.getpass(f"New password of {name}: ")
-        if getpass.getpass("Again: ") != password:
-            raise Invalid("the two passwords differ; nothing was changed")
-    else:
-        password = sys.stdin.readline().rstrip("\n")
+    password = ask_password(f"New password of {name}")
     try:
         change = SetPassword.model_validate({"username": name, "password": password})
     except ValidationError as unfit:

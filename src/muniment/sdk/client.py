@@ -82,6 +82,21 @@ class Muniment:
         """PUT a JSON body; the decoded answer."""
         return self._call("PUT", path, json=body)
 
+    def patch(self, path: str, body: Json) -> Json:
+        """PATCH with a JSON body; the decoded answer."""
+        return self._call("PATCH", path, json=body)
+
+    def content(self, path: str, **query: int | None) -> Iterator[bytes]:
+        """GET bytes, piece by piece. Raises the server's Problem before the first."""
+        asked = {k: v for k, v in query.items() if v is not None}
+        try:
+            with self._http.stream("GET", path, params=asked) as reply:
+                if reply.status_code >= httpx.codes.BAD_REQUEST:
+                    raise Problem.load(reply.read())
+                yield from reply.iter_bytes()
+        except httpx.HTTPError as broken:
+            raise self._unreachable(broken) from broken
+
     def delete(self, path: str) -> Json:
         """DELETE; the decoded answer, None when there is none."""
         return self._call("DELETE", path)
