@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import event, select
 
 from kit.migrations import assert_migrations_match
@@ -373,3 +374,19 @@ async def test_the_built_room_delivers_its_events(town: Any, sqlite_url: str, tm
         async with asyncio.timeout(10):
             told = await heard.get()
     assert DeletedCollection.model_validate(told.data) == gone
+
+
+async def test_how_long_history_is_kept(town: Any) -> None:
+    await town.user("ada")
+    assert (await create(town, "plans")).history_days is None
+    assert (await create(town, "notes", history_days=30)).history_days == 30
+    async with town.asking("ada") as collections:
+        assert (await collections.update(UpdateCollection(name="plans", history_days=0))).history_days == 0
+        assert (await collections.update(UpdateCollection(name="plans", title="Plans"))).history_days == 0
+        refs = (await collections.lookup(Lookup(collections=("plans", "notes")))).items
+        assert [ref.history_days for ref in refs] == [0, 30]
+        assert refs[0].index.history == f"{refs[0].index.name}.history"
+        assert (await collections.update(UpdateCollection(name="notes", history_days=None))).history_days is None
+    for days in (-1, 36_501):
+        with pytest.raises(ValidationError):
+            UpdateCollection(name="plans", history_days=days)

@@ -14,6 +14,12 @@ CollectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 """ISO 639-1."""
 
+HistoryDays = Annotated[int, Field(ge=0, le=36_500)]
+"""How long retired versions are kept: 0 not at all; where it is null, as long as the server's setting says."""
+
+HISTORY = ".history"
+"""Ends the name of an index of retired versions; what stands before it names the index that they were in."""
+
 
 class IndexRef(Model):
     """Where chunks are searched: an embedding model, a chunking recipe, a generation. `name` joins the three."""
@@ -22,6 +28,11 @@ class IndexRef(Model):
     model: str
     recipe: str
     generation: int
+
+    @property
+    def history(self) -> str:
+        """The name of the index that keeps the points of retired versions."""
+        return self.name + HISTORY
 
 
 class CreateCollection(Model):
@@ -33,6 +44,7 @@ class CreateCollection(Model):
     managers: tuple[SubjectName, ...] = ()
     grants: tuple[SubjectName, ...] = ()
     language: Language | None = None
+    history_days: HistoryDays | None = None
 
 
 class Collection(Model):
@@ -50,6 +62,7 @@ class Collection(Model):
     managers: tuple[str, ...] | None
     grants: tuple[str, ...] | None
     language: str | None
+    history_days: HistoryDays | None = None
     created_at: Time
     documents: int | None = None
 
@@ -78,6 +91,7 @@ class UpdateCollection(Change):
     managers: tuple[SubjectName, ...] | None = None
     grants: tuple[SubjectName, ...] | None = None
     language: Language | None = None
+    history_days: HistoryDays | None = None
 
 
 class DeleteCollection(Model):
@@ -137,6 +151,7 @@ class CollectionRef(Model):
     visible: bool
     member: bool
     manager: bool
+    history_days: HistoryDays | None = None
 
 
 class CollectionRefs(Model):

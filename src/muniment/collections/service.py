@@ -242,6 +242,7 @@ class SqlCollections:
                 managers=subjects(row, own, "managers"),
                 grants=subjects(row, own, "grants"),
                 language=row.language,
+                history_days=row.history_days,
                 created_at=row.created_at,
             )
             for row, own in rows
@@ -274,4 +275,5 @@ def _ref(row: Row[Any], who: Caller) -> CollectionRef:
         visible=own.sees,
         member=own.member,
         manager=own.manager,
+        history_days=row.history_days,
     )
