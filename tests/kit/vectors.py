@@ -9,6 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
+from muniment.collections.contract import HISTORY
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
 from muniment.text.terms import terms
@@ -29,6 +30,7 @@ from muniment.vectors.contract import (
     IndexMissing,
     IndexStatus,
     NoneOf,
+    NotAfter,
     Payload,
     Point,
     Range,
@@ -52,9 +54,14 @@ class MemoryVectors:
         self.fails: dict[str, Problem] = {}
         self.before: dict[str, Callable[[], Awaitable[object]]] = {}
 
-    def payloads(self, **equal: str) -> list[Payload]:
-        """Payloads in all indexes whose fields have these values."""
-        found = [point.payload for points in self.points.values() for point, _ in points.values()]
+    def payloads(self, *, history: bool = False, **equal: str) -> list[Payload]:
+        """Payloads whose fields have these values, of all current indexes or of all history."""
+        found = [
+            point.payload
+            for name, points in self.points.items()
+            if name.endswith(HISTORY) == history
+            for point, _ in points.values()
+        ]
         return [p for p in found if all(p.get(name) == value for name, value in equal.items())]
 
     async def _asked(self, operation: str) -> None:
@@ -174,6 +181,8 @@ def _holds(values: set[Any], condition: Condition) -> bool:
             return bool(values) == condition.exists
         case Range():
             return any(_within(value, condition) for value in values)
+        case NotAfter():
+            return not any(_within(value, Range(field=condition.field, gt=condition.at)) for value in values)
 
 
 def _within(value: Any, bounds: Range) -> bool:

@@ -9,7 +9,18 @@ from uuid import UUID
 import numpy as np
 
 from muniment.text.terms import terms
-from muniment.vectors.contract import AllOf, AnyOf, Condition, Exists, Filter, NoneOf, Payload, Point, Range
+from muniment.vectors.contract import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Exists,
+    Filter,
+    NoneOf,
+    NotAfter,
+    Payload,
+    Point,
+    Range,
+)
 
 AVERAGE_LENGTH = 10.0
 
@@ -31,6 +42,8 @@ def holds(payload: Payload, condition: Condition) -> bool:
             return bool(values) == condition.exists
         case Range():
             return any(_within(v, condition) for v in values)
+        case NotAfter():
+            return not any(_within(v, Range(field=condition.field, gt=condition.at)) for v in values)
 
 
 def bm25(query: str, visible: Sequence[Point]) -> dict[UUID, float]:

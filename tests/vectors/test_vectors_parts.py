@@ -2,6 +2,9 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ from hypothesis import strategies as st
 
 from muniment.kernel.problems import Throttled
 from muniment.vectors import bm25
-from muniment.vectors.contract import EngineDown
+from muniment.vectors.contract import EngineDown, Range
+from muniment.vectors.engine import edge
+from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
 from muniment.vectors.engine.queue import Call, CallQueue
 
@@ -122,3 +127,27 @@ def test_a_query_says_a_term_as_often_as_it_does() -> None:
     weights = dict(zip(asked.indices.tolist(), asked.values.tolist(), strict=True))
     assert weights == {bm25.term_id("a"): 2.0, bm25.term_id("b"): 1.0}
     assert asked.indices.tolist() == sorted(asked.indices.tolist())
+
+
+async def test_an_index_of_before_learns_the_fields_that_have_come_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = edge._FIELDS
+    monkeypatch.setattr(edge, "_FIELDS", {k: v for k, v in fields.items() if not k.startswith("current")})
+    before = edge.EdgeShards(tmp_path)
+    before.ensure("main", 2)
+    kept = EnginePoint(uuid4(), {"current_from": "2026-01-01T00:00:00+00:00"}, bm25.of_passage(["lease"], 10))
+    before.upsert("main", [kept], np.ones((1, 2), np.float32))
+    before.close()
+
+    monkeypatch.setattr(edge, "_FIELDS", fields)
+    after = edge.EdgeShards(tmp_path)
+    await after.open(1)
+    known = after._index("main").shard.info().payload_schema
+    year = datetime(2026, 1, 1, tzinfo=UTC)
+    counts = [
+        after.count("main", (Range(field="current_from", lte=at),)) for at in (year, year - timedelta(days=1))
+    ]
+    after.close()
+    assert {"current_from", "current_to"} <= set(known)
+    assert counts == [1, 0]

@@ -13,6 +13,7 @@ from muniment.vectors.contract import (
     EnsureIndex,
     Exists,
     IndexMissing,
+    NotAfter,
     Payload,
     Point,
     Range,
@@ -79,6 +80,7 @@ async def test_payloads_that_cannot_be_kept_are_refused(vectors: Vectors, payloa
         Range(field="tags", gte=1, lt=JUNE),
         AnyOf(field="tags", values=(2**70,)),
         Exists(field="", exists=True),
+        NotAfter(field="", at=JUNE),
     ],
 )
 async def test_filters_that_make_no_sense_are_refused(vectors: Vectors, condition: Condition) -> None:

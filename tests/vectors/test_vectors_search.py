@@ -22,6 +22,7 @@ from muniment.vectors.contract import (
     Filter,
     KeywordQuery,
     NoneOf,
+    NotAfter,
     Payload,
     Range,
     SearchPoints,
@@ -130,6 +131,8 @@ CONDITIONS: list[tuple[Condition, set[str]]] = [
     (Range(field="created_at", gt=JANUARY, lt=JUNE), set()),
     (Range(field="metadata.at", lte=JUNE), {"one"}),
     (Range(field="metadata.size", gte=JANUARY), set()),
+    (NotAfter(field="created_at", at=JANUARY), {"bare", "empty", "one"}),
+    (NotAfter(field="created_at", at=JUNE), {"bare", "empty", "one", "both"}),
 ]
 
 
@@ -183,6 +186,7 @@ CONDITION = st.one_of(
     st.builds(Exists, field=FIELDS, exists=st.booleans()),
     st.builds(Range, field=FIELDS, gte=st.floats(-3, 5), lt=st.none() | st.floats(-3, 5)),
     st.builds(Range, field=FIELDS, gt=TIMES, lte=st.none() | TIMES),
+    st.builds(NotAfter, field=FIELDS, at=TIMES),
 )
 
 

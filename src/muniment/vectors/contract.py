@@ -51,6 +51,14 @@ class Range(Model):
     lt: float | Time | None = None
 
 
+class NotAfter(Model):
+    """The field lies at or before the time, or is absent."""
+
+    kind: Literal["not_after"] = "not_after"
+    field: str
+    at: Time
+
+
 class Exists(Model):
     """The field is there (or, with false, is not)."""
 
@@ -59,7 +67,7 @@ class Exists(Model):
     exists: bool
 
 
-Condition = Annotated[AnyOf | AllOf | NoneOf | Range | Exists, Field(discriminator="kind")]
+Condition = Annotated[AnyOf | AllOf | NoneOf | Range | NotAfter | Exists, Field(discriminator="kind")]
 Filter = tuple[Condition, ...]
 """All conditions hold."""
 

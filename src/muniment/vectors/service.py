@@ -26,6 +26,7 @@ from muniment.vectors.contract import (
     FetchVectors,
     Filter,
     Found,
+    NotAfter,
     Payload,
     Point,
     Range,
@@ -141,7 +142,7 @@ def _checked(condition: Filter) -> Filter:
             raise Invalid("a condition needs a field")
         if isinstance(part, Range):
             _require_bounds(part)
-        elif not isinstance(part, Exists) and not all(_storable(value) for value in part.values):
+        elif not isinstance(part, Exists | NotAfter) and not all(_storable(value) for value in part.values):
             raise Invalid(f"the filter on {part.field} holds a number that cannot be kept")
     return condition
 

@@ -24,6 +24,7 @@ from muniment.vectors.contract import (
     Exists,
     Filter,
     NoneOf,
+    NotAfter,
     Payload,
     Range,
     Scalar,
@@ -83,10 +84,11 @@ def _part(condition: Condition) -> EdgeCondition:
             return EdgeFilter(must_not=[_any(key, condition.values)])
         case Range():
             return FieldCondition(key, range=_range(condition))
-        case Exists(exists=True):
-            return EdgeFilter(must_not=[IsEmptyCondition(key)])
+        case NotAfter():
+            return EdgeFilter(must_not=[FieldCondition(key, range=RangeDateTime(gt=condition.at.isoformat()))])
         case Exists():
-            return IsEmptyCondition(key)
+            empty = IsEmptyCondition(key)
+            return EdgeFilter(must_not=[empty]) if condition.exists else empty
 
 
 def _any(key: str, values: tuple[Scalar, ...]) -> EdgeCondition:

@@ -19,7 +19,7 @@ KEYWORD_FIELDS = (
     "readers", "collection", "document", "version",
     "type", "status", "tags", "language", "access_level", "department", "author", "owner", "product", "priority",
 )  # fmt: skip
-TIME_FIELDS = ("created_at", "modified_at", "target_date")
+TIME_FIELDS = ("created_at", "modified_at", "target_date", "current_from", "current_to")
 NUMBER_FIELDS = ("story_points", "test_coverage")
 
 
