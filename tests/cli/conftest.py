@@ -48,7 +48,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
             for name, value in settings.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["muniment", *arguments])
-            patch.setattr(sys, "stdin", io.StringIO(given))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
             try:
                 main()
             except SystemExit as end:

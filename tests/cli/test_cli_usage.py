@@ -6,37 +6,27 @@ from typer.testing import CliRunner
 
 from muniment.cli.main import app
 
-COMMANDS = [
-    ["up"],
-    ["serve"],
-    ["stop"],
-    ["add"],
-    ["search"],
-    ["ask"],
-    ["status"],
-    ["doctor"],
-    ["users", "password"],
-    ["models", "add"],
-    ["config", "show"],
-]
+
+def commands():
+    found = []
+    for name, command in get_command(app).commands.items():
+        found += [[name, inner] for inner in getattr(command, "commands", {})] or [[name]]
+    return found
 
 
 def help_of(command):
     return CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}).stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_help_has_an_example_and_json(command):
     shown = help_of(command)
     assert f"muniment {' '.join(command)}" in shown.partition("Example: ")[2]
     assert "--json" in shown
 
 
-def test_every_command_is_among_these():
-    found = []
-    for name, command in get_command(app).commands.items():
-        found += [[name, inner] for inner in getattr(command, "commands", {})] or [[name]]
-    assert sorted(found) == sorted(COMMANDS)
+def test_the_version_is_told():
+    assert CliRunner().invoke(app, ["--version"]).stdout.startswith("muniment ")
 
 
 def test_help_shows_the_defaults_that_settings_give():
@@ -54,6 +44,11 @@ def test_help_shows_the_defaults_that_settings_give():
         ["search", "x", "--mode", "fuzzy"],
         ["search", "x", "--limit", "0"],
         ["search", "x", "--nope"],
+        ["search", "x", "--filter", "team"],
+        ["ask"],
+        ["documents", "show"],
+        ["dead-letters", "drop"],
+        ["add", "-", "--watch"],
         ["up", "--port", "70000"],
     ],
     ids=" ".join,

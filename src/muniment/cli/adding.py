@@ -1,23 +1,31 @@
 """The command that puts files into a collection, and tells what became of each."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote
 
 import typer
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect
 from muniment.cli.files import PassedOver, Source, sources
-from muniment.cli.terminal import Steps, err, out, plain, print_json, steps
+from muniment.cli.terminal import err, out, plain, print_json, steps
+from muniment.cli.uploading import Uploading
 from muniment.cli.waiting import Ended, outcome_of, wait
 from muniment.collections.contract import CollectionMissing, CollectionTaken
+from muniment.documents.contract import DocumentMissing, DocumentType
 from muniment.identity.contract import Level
-from muniment.kernel.problems import Invalid, Problem, Unavailable
-from muniment.sdk import File, Muniment
+from muniment.kernel.extras import late
+from muniment.kernel.problems import Invalid, Problem
+from muniment.sdk import Muniment
 
-FILES_A_REQUEST, BYTES_A_REQUEST = 50, 32 << 20
 SHOWN_PATHS = 3
+_ORDER = ("added", "updated", "unchanged", "accepted", "waiting", "deleted", "skipped", "failed")
+_SETTLE_MS = 500
 
 
 class NothingToAdd(Problem, status=422):
@@ -33,12 +41,40 @@ class Outcome(NamedTuple):
     document: dict[str, Any]
 
 
+class Wanted(NamedTuple):
+    """What is to be added, where to, and how."""
+
+    paths: Sequence[Path]
+    collection: str
+    prefix: str
+    options: dict[str, Any]
+    ignoring: bool
+    deleting: bool
+    waiting: bool
+    as_json: bool
+
+
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders, patterns in quotes; - is the input.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="Made on first use.")] = "default",
     access_level: Annotated[
         Level | None, typer.Option("--access-level", help="Who may read them.", show_default="the collection's")
     ] = None,
+    grant: Annotated[list[str] | None, typer.Option("--grant", help="Let in user:NAME or group:NAME.")] = None,
+    type: Annotated[DocumentType | None, typer.Option("--type", help="Of all of them.")] = None,  # noqa: A002 - the API's word
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Of all of them; may be repeated.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option("--metadata", "-m", help="NAME=VALUE of all of them; may be repeated.")
+    ] = None,
+    prefix: Annotated[str, typer.Option("--prefix", help="In front of every key.")] = "",
+    key: Annotated[str, typer.Option("--key", help="What the input (-) is called.")] = "stdin.txt",
+    no_ignore: Annotated[
+        bool, typer.Option("--no-ignore", help="Take what .gitignore and .munimentignore leave out.")
+    ] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete documents (with the prefix) whose file is gone.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on: add what changes, until Ctrl-C.")] = False,
     wait_for_it: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all can be searched.")] = True,
     server: ServerOption = None,
     data: DataOption = None,
@@ -46,37 +82,87 @@ def add(
 ) -> None:
     """Add files and folders to a collection; the same file again is no new work.
 
-    Example: muniment add ./handbook notes.md -c handbook
+    In a folder, hidden files and those that .gitignore or .munimentignore name are left out.
+
+    Example: muniment add ./handbook notes.md -c handbook --watch --delete
     """
-    found = list(sources(paths))
-    files = [source for source in found if isinstance(source, Source)]
+    options: dict[str, Any] = {
+        name: value
+        for name, value in (("access_level", access_level), ("grants", grant), ("type", type), ("tags", tag))
+        if value
+    }
+    if metadata:
+        options["metadata"] = dict(_pair(pair) for pair in metadata)
+    with _input(paths, key, watch=watch) as named, connect(server, data) as muniment:
+        wanted = Wanted(named, collection, prefix, options, not no_ignore, delete, wait_for_it or watch, as_json)
+        failed = _once(muniment, wanted)
+        if watch:
+            _watch(muniment, wanted)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"--metadata wants NAME=VALUE, not {text!r}")
+    return name, value
+
+
+@contextmanager
+def _input(paths: list[Path], key: str, *, watch: bool) -> Iterator[list[Path]]:
+    """The paths, the input as a file in the place of `-`."""
+    if Path("-") not in paths:
+        yield paths
+        return
+    if watch:
+        raise typer.BadParameter("the input (-) ends, and cannot be watched")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / Path(key).name
+        with file.open("wb") as copy:
+            while piece := sys.stdin.buffer.read(1 << 20):
+                copy.write(piece)
+        yield [file if path == Path("-") else path for path in paths]
+
+
+def _once(muniment: Muniment, wanted: Wanted) -> bool:
+    """Add what is there now; whether anything failed."""
+    found = list(sources(wanted.paths, ignoring=wanted.ignoring))
+    files = [found._replace(key=wanted.prefix + found.key) for found in found if isinstance(found, Source)]
     passed = [source for source in found if isinstance(source, PassedOver)]
     if not files:
         reasons = "; ".join(f"{p.path}: {p.reason}" for p in passed[:SHOWN_PATHS])
         raise NothingToAdd(f"there is no file to add ({reasons or 'the folders are empty'})")
-    options = {"access_level": access_level} if access_level else {}
-    with connect(server, data) as muniment, steps(quiet=as_json) as progress:
-        _ensure(muniment, collection)
-        answers = list(_upload(muniment, collection, files, options, progress))
+    with steps(quiet=wanted.as_json) as progress:
+        _ensure(muniment, wanted.collection)
+        uploading = Uploading(muniment, wanted.collection, wanted.options, progress)
+        answers = list(uploading.upload(files))
         documents = [document for answer in answers for document in answer["documents"]]
-        ended = wait(muniment, answers, progress) if wait_for_it else None
-        outcomes = [
-            *(_passed_over(path) for path in passed),
-            *(_outcome(file, document, ended) for file, document in zip(files, documents, strict=True)),
-        ]
-    if as_json:
-        runs = [answer["run"] for answer in answers if answer["run"]]
-        told = [{**o.document, "path": o.path, "outcome": o.what, "reason": o.reason} for o in outcomes]
-        print_json({"run": runs[0] if len(runs) == 1 else None, "runs": runs, "documents": told})
-    else:
-        _summarise(outcomes, collection)
-    if any(outcome.what in {"failed", "waiting"} for outcome in outcomes):
-        raise typer.Exit(1)
+        ended = wait(muniment, answers, progress) if wanted.waiting else None
+    outcomes = [
+        *(_passed_over(path) for path in passed),
+        *(_outcome(file, document, ended) for file, document in zip(files, documents, strict=True)),
+    ]
+    if wanted.deleting:
+        kept = {file.key for file in files} | {wanted.prefix + path.key for path in passed}
+        outcomes += _deleted(muniment, wanted, kept)
+    _tell(wanted, answers, outcomes)
+    return any(outcome.what in {"failed", "waiting"} for outcome in outcomes)
+
+
+def _watch(muniment: Muniment, wanted: Wanted) -> None:
+    """Again after each change, until Ctrl-C."""
+    err.print("watching for changes; Ctrl-C ends it")
+    for _ in late("watchfiles").watch(*wanted.paths, step=_SETTLE_MS, raise_interrupt=False):
+        try:
+            _once(muniment, wanted)
+        except NothingToAdd as nothing:
+            err.print(plain(nothing.detail, "yellow"))
 
 
 def _ensure(muniment: Muniment, collection: str) -> None:
     try:
-        muniment.get(f"/api/v1/collections/{collection}")
+        muniment.get(f"/api/v1/collections/{quote(collection, safe='')}")
     except CollectionMissing:
         try:
             muniment.post("/api/v1/collections", {"name": collection})
@@ -86,46 +172,25 @@ def _ensure(muniment: Muniment, collection: str) -> None:
             ) from taken
 
 
-def _batches(files: Sequence[Source]) -> Iterator[list[Source]]:
-    batch: list[Source] = []
-    size = 0
-    for file in files:
-        if batch and (len(batch) == FILES_A_REQUEST or size + file.size_bytes > BYTES_A_REQUEST):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += file.size_bytes
-    yield batch
-
-
-def _upload(
-    muniment: Muniment, collection: str, files: Sequence[Source], options: dict[str, Any], progress: Steps
-) -> Iterator[Any]:
-    """Upload in requests of bounded size; a request whose files are all refused is told file by file."""
-    done = 0
-    progress.show("uploading", 0, len(files))
-    for batch in _batches(files):
-        asked = [File(file.path, {"key": file.key, **options}) for file in batch]
+def _deleted(muniment: Muniment, wanted: Wanted, kept: set[str]) -> list[Outcome]:
+    """Delete the documents under the prefix that no file stands for; attachments go with their message."""
+    path = f"/api/v1/collections/{quote(wanted.collection, safe='')}/documents"
+    there = muniment.pages(path, limit=500, key_prefix=wanted.prefix or None)
+    gone = [d for d in there if d["key"] not in kept and d.get("attached_to") is None]
+    outcomes = []
+    for document in gone:
+        told = {"id": document["id"], "key": document["key"], "version": document["version"], "duplicate": False}
+        nothing: dict[str, Any] = {**told, "run": None, "problem": None}
         try:
-            yield muniment.upload(collection, asked)
-        except OSError as gone:
-            problem = Invalid(f"it could not be read any more: {gone.strerror}").document()
-            yield _refused(batch, [{"problem": problem}] * len(batch))
-        except Unavailable as broken:
-            again = "add the same files again: what was taken before is no new work"
-            raise Unavailable(f"{broken.detail}; {again}", **broken.extra) from broken
+            muniment.delete(f"/api/v1/documents/{document['id']}")
+        except DocumentMissing:
+            continue  # somebody else was faster
         except Problem as problem:
-            if problem.status not in (413, 422):
-                raise
-            yield _refused(batch, problem.extra.get("documents") or [{"problem": problem.document()}] * len(batch))
-        done += len(batch)
-        progress.show("uploading", done, len(files))
-
-
-def _refused(batch: Sequence[Source], documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    nothing = {"id": None, "key": None, "version": None, "duplicate": False, "run": None}
-    told = [{**nothing, "key": file.key, **document} for file, document in zip(batch, documents, strict=True)]
-    return {"run": None, "documents": told}
+            document_told = {**nothing, "problem": problem.document()}
+            outcomes.append(Outcome(document["key"], "failed", problem.detail or problem.title, document_told))
+            continue
+        outcomes.append(Outcome(document["key"], "deleted", None, nothing))
+    return outcomes
 
 
 def _passed_over(passed: PassedOver) -> Outcome:
@@ -143,9 +208,19 @@ def _outcome(file: Source, document: dict[str, Any], ended: Ended | None) -> Out
     return Outcome(str(file.path), what, reason + later, {**document, "problem": problem})
 
 
+def _tell(wanted: Wanted, answers: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> None:
+    if not wanted.as_json:
+        _summarise(outcomes, wanted.collection)
+        return
+    runs = [answer["run"] for answer in answers if answer["run"]]
+    told = [{**o.document, "path": o.path, "outcome": o.what, "reason": o.reason} for o in outcomes]
+    print_json({"run": runs[0] if len(runs) == 1 else None, "runs": runs, "documents": told})
+
+
 def _summarise(outcomes: Sequence[Outcome], collection: str) -> None:
     counts = Counter(outcome.what for outcome in outcomes)
-    out.print(plain(f"{collection}: " + ", ".join(f"{count} {what}" for what, count in counts.items())))
+    told = ", ".join(f"{counts[what]} {what}" for what in _ORDER if counts[what])
+    out.print(plain(f"{collection}: {told}"))
     alike: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if outcome.reason is not None:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -18,8 +20,28 @@ app = typer.Typer(
     epilog="First steps: [bold]muniment up[/bold], then in another terminal "
     "[bold]muniment add FOLDER[/bold] and [bold]muniment ask 'a question'[/bold].",
 )
-models = typer.Typer(no_args_is_help=True, help="Models of this machine.")
+models = typer.Typer(no_args_is_help=True, help="Models: which there are, and bringing one in by hand.")
 config = typer.Typer(no_args_is_help=True, help="Settings.")
+
+
+def _tell_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"muniment {metadata.version('muniment')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", help="Print the version.", is_eager=True, callback=lambda v: _tell_version(wanted=v)
+    ),
+]
+
+
+@app.callback()
+def _options(version: VersionOption = False) -> None:
+    """What stands before a command."""
+
 
 app.command()(machine.up)
 app.command()(machine.stop)
@@ -33,6 +55,7 @@ app.command()(sign_in.login)
 app.command()(sign_in.logout)
 app.command()(sign_in.servers)
 people.users.command("password")(operate.users_password)
+models.command("list")(operate.models_list)
 models.command("add")(operate.models_add)
 config.command("show")(operate.config_show)
 app.add_typer(documents.app, name="documents")

@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect, load_configuration
 from muniment.cli.diagnosis import examine
 from muniment.cli.people import ask_password
+from muniment.cli.session import Session, asking, table
 from muniment.cli.terminal import out, plain, print_json, steps
 from muniment.identity.contract import Identity, SetPassword
 from muniment.kernel.caller import Caller, calling_as
@@ -114,6 +115,28 @@ async def _set_password(configuration: Configuration, change: SetPassword) -> No
     async with late("muniment.app").open_room(configuration, Identity) as identity:
         with calling_as(Caller.system("cli")):
             await identity.set_password(change)
+
+
+@asking
+def models_list(asked: Session) -> None:
+    """List the models, whether they are ready, and what is wrong with those that are not.
+
+    Example: muniment models list
+    """
+    told = asked.muniment.get("/api/v1/models")
+    if asked.as_json:
+        print_json(told)
+        return
+    table(
+        told["items"],
+        (
+            ("NAME", lambda m: m["name"]),
+            ("KIND", lambda m: m["kind"]),
+            ("STATE", lambda m: m["state"]),
+            ("REVISION", lambda m: m["revision"]),
+            ("PROBLEM", lambda m: m["problem"]),
+        ),
+    )
 
 
 def models_add(

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from contextlib import ExitStack
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import typer
 
@@ -18,11 +19,23 @@ Column = tuple[str, Callable[[Any], object]]
 """A heading, and what stands under it for an item."""
 
 
-class Session(NamedTuple):
+class Session:
     """One command's server, and whether its answer is for a program."""
 
-    muniment: Muniment
-    as_json: bool
+    def __init__(self, server: str | None, data: Path | None, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._server, self._data, self._closing = server, data, ExitStack()
+
+    @cached_property
+    def muniment(self) -> Muniment:
+        """The server, started where it must be when it is first asked: wrong usage starts none."""
+        return self._closing.enter_context(connect(self._server, self._data))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
 
     def tell(self, answer: Any, text: str) -> None:
         """The API's own answer, or a line for people."""
@@ -99,8 +112,8 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*, server: str | None, data: Path | None, as_json: bool, **given: Any) -> None:
-        with connect(server, data) as muniment:
-            command(Session(muniment, as_json), **given)
+        with Session(server, data, as_json=as_json) as asked:
+            command(asked, **given)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [p.replace(kind=keyword) for p in list(inspect.signature(command).parameters.values())[1:]]

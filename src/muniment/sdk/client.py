@@ -1,12 +1,14 @@
 """A blocking client of the HTTP API: every failure is the Problem that the server sent, by its class."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from io import SEEK_END, SEEK_SET
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import httpx
 
@@ -17,10 +19,42 @@ Json = Any
 
 
 class File(NamedTuple):
-    """A file to upload: where it is, and its options as in the API (`key`, `title`, `access_level`, …)."""
+    """A file to upload: where it is, and its options as in the API (`key`, `title`, `access_level`, …).
+
+    `size_bytes`: how much of it is sent where it may grow meanwhile; one that has shrunk raises OSError.
+    """
 
     path: Path
     options: Mapping[str, Json]
+    size_bytes: int | None = None
+
+
+class _Steady:
+    """A file of which just so much is read: the length was announced before the first byte was."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self._file, self._left, self._size = file, size_bytes, size_bytes
+
+    def read(self, most: int = -1) -> bytes:
+        """The next bytes.
+
+        Raises OSError when the file ends too soon.
+        """
+        piece = self._file.read(self._left if most < 0 else min(most, self._left))
+        if not piece and self._left and most:
+            raise OSError("it has become shorter while it was read")
+        self._left -= len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """As a file does; the end is where it was announced."""
+        place = self._size + offset if whence == SEEK_END else offset
+        self._left = self._size - place
+        return self._file.seek(place)
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._size - self._left
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
@@ -117,7 +151,9 @@ class Muniment:
             parts: list[tuple[str, Any]] = []
             for file in files:
                 name = file.path.name.encode("utf-8", "replace").decode()
-                parts.append(("file", (name, stack.enter_context(file.path.open("rb")))))
+                opened = stack.enter_context(file.path.open("rb"))
+                size = os.fstat(opened.fileno()).st_size if file.size_bytes is None else file.size_bytes
+                parts.append(("file", (name, _Steady(opened, size))))
             parts.insert(0, ("options", (None, json.dumps([dict(file.options) for file in files]))))
             return self._call(
                 "POST", f"/api/v1/collections/{collection}/documents", files=parts, timeout=httpx.Timeout(600)
