@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from muniment.documents.contract import FileEmpty
+from muniment.documents.parsing.epub import parse_epub
 from muniment.documents.parsing.formats import Format, tell, unread
 from muniment.documents.parsing.html import parse_html
+from muniment.documents.parsing.mail import parse_mail
 from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pdf import parse_pdf
@@ -15,6 +17,8 @@ READERS: Mapping[Format, Callable[[Source], Parsed]] = {
     "pdf": parse_pdf,
     "html": parse_html,
     "markdown": lambda source: parse_markdown(source.text()),
+    "eml": parse_mail,
+    "epub": parse_epub,
     "plain": lambda source: parse_plain(source.text()),
 }
 """What reads each format. A reader says no more than the file does, and stays within the source's limits."""
