@@ -12,7 +12,11 @@ from importlib import import_module
 
 from bench.report import Skipped
 
-BENCHES = ("embedding", "start", "walls", "ingest", "load", "ranking", "support", "abstention", "setup")
+BENCHES = (
+    "embedding", "start", "walls", "ingest", "pipeline", "load", "busy", "ranking", "passages", "support",
+    "abstention", "setup",
+)  # fmt: skip
+WITH_PEERS = {"embedding", "pipeline"}
 
 
 def main() -> None:
@@ -39,7 +43,7 @@ def _apart(name: str, *, peers: bool) -> int:
 
 
 def _one(name: str, *, peers: bool) -> None:
-    sys.argv = [f"bench.{name}", *(["--peers"] if peers and name == "embedding" else [])]
+    sys.argv = [f"bench.{name}", *(["--peers"] if peers and name in WITH_PEERS else [])]
     try:
         import_module(f"bench.{name}").main()
     except Skipped as skipped:
