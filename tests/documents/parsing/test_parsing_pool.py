@@ -1,27 +1,25 @@
 import asyncio
-import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from muniment.documents.contract import (
-    FileBroken,
-    FileEmpty,
-    FileEncrypted,
-    FormatUnknown,
-    NotText,
-    ParserLimit,
-)
-from muniment.documents.parsing.model import ParserSettings
+import muniment.documents.parsing.pool as pool_module
+from muniment.documents.contract import FileBroken, ParserLimit
+from muniment.documents.parsing.model import Chunked, Parsed, ParserSettings
 from muniment.documents.parsing.pool import Parsers, parsers
-from muniment.kernel.problems import Problem, Unavailable
+from muniment.documents.parsing.process import Child
+from muniment.documents.parsing.task import ParseTask
+from muniment.kernel.problems import Unavailable
 
 QUICK = ParserSettings(parser_seconds=20)
+EMPTY = Parsed(text="x", media_type="text/plain")
 
 
 @pytest.fixture
@@ -35,67 +33,138 @@ async def read(pool: Parsers, path: Path) -> str:
     return (await pool.parse(path, name="note.md", media_type=None)).text
 
 
+async def stopped(pool: Parsers, *paths: Path) -> list[int]:
+    """Children, as many as paths, that are started and then hang."""
+    await asyncio.gather(*(read(pool, path) for path in paths))
+    pids = [child.pid for child in pool._children if child.pid]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
 async def test_files_are_parsed_and_chunked_in_one_child(note: Path, tokenizer_file: Path) -> None:
     async with parsers(QUICK) as pool:
         parsed = await pool.parse(note, name="note.md", media_type=None)
-        first = pool._children[0]._process
+        first = [child.pid for child in pool._children]
         chunked = await pool.chunk(parsed, title="Note", tokenizer=tokenizer_file, max_tokens=256)
-        assert pool._children[0]._process is first
+        assert [child.pid for child in pool._children] == first
     assert parsed.title == "Note"
     assert [(c.start, c.end, c.section) for c in chunked.chunks] == [(0, len(parsed.text.rstrip()), ("Note",))]
 
 
 async def test_a_problem_of_the_child_is_raised_here(tmp_path: Path) -> None:
     (tmp_path / "zip").write_bytes(b"PK\x03\x04")
+    os.mkfifo(tmp_path / "pipe")
     async with parsers(QUICK) as pool:
         with pytest.raises(FileBroken, match="archive"):
             await pool.parse(tmp_path / "zip", name="a.docx", media_type=None)
         with pytest.raises(Unavailable, match="No such file"):
             await pool.parse(tmp_path / "gone", name="a.txt", media_type=None)
+        with pytest.raises(FileBroken, match="no regular file"):
+            await pool.parse(tmp_path / "pipe", name="a.txt", media_type=None)
 
 
-async def test_a_file_that_takes_too_long_delays_no_other(tmp_path: Path, note: Path) -> None:
+async def test_a_file_that_takes_too_long(tmp_path: Path, note: Path) -> None:
     slow = tmp_path / "slow.html"
     slow.write_text("<div>" * 2_000_000)
-    async with parsers(ParserSettings(parser_seconds=1)) as pool:
-        first = asyncio.create_task(pool.parse(slow, name="slow.html", media_type=None))
-        second = asyncio.create_task(read(pool, note))
+    async with parsers(ParserSettings(parser_seconds=1, parser_seconds_per_mb=0)) as pool:
         with pytest.raises(ParserLimit, match="1 seconds") as caught:
-            await first
+            await pool.parse(slow, name="slow.html", media_type=None)
         assert caught.value.extra["limit"] == "time"
-        assert "warm" in await second
+        assert "warm" in await read(pool, note)
+
+
+async def test_files_that_hang_hold_up_no_others(note: Path) -> None:
+    async with parsers(ParserSettings(parser_processes=2, parser_processes_most=5)) as pool:
+        await stopped(pool, note, note)
+        hanging = [asyncio.create_task(read(pool, note)) for _ in range(3)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(8):
+            good = await asyncio.gather(*(read(pool, note) for _ in range(20)))
+        assert len(good) == 20
+        assert [task.done() for task in hanging] == [False, False, True]
+        assert len(pool._children) == 3
+        for task in hanging[:2]:
+            task.cancel()
+
+
+async def test_what_is_parsed_is_chunked_while_every_parser_hangs(note: Path, tokenizer_file: Path) -> None:
+    async with parsers(ParserSettings(parser_processes=1, parser_processes_most=2)) as pool:
+        parsed = await pool.parse(note, name="note.md", media_type=None)
+        await stopped(pool, note)
+        hanging = [asyncio.create_task(read(pool, note)) for _ in range(2)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(8):
+            await pool.chunk(parsed, title="Note", tokenizer=tokenizer_file, max_tokens=256)
+        assert not any(task.done() for task in hanging)
+        for task in hanging:
+            task.cancel()
+
+
+async def test_idle_children_end_but_for_a_small_one(note: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.02)
+    async with parsers(ParserSettings(parser_processes=3)) as pool:
+        await asyncio.gather(*(read(pool, note) for _ in range(3)))
+        while pool._sweep or pool._ending:
+            await asyncio.sleep(0.01)
+        (left,) = pool._children
+        assert left.pid
+        assert 0 < left.held_mb <= pool_module.SMALL_MB
 
 
 async def test_a_file_that_takes_too_much_memory(tmp_path: Path, note: Path) -> None:
     large = tmp_path / "large"
     with large.open("wb") as file:
         file.truncate(2_000_000_000)
-    async with parsers(ParserSettings(parser_memory_mb=512)) as pool:
+    async with parsers(ParserSettings(parser_memory_mb=512, parser_file_mb=3000)) as pool:
         with pytest.raises(ParserLimit) as caught:
             await pool.parse(large, name="large.htm", media_type=None)
         assert caught.value.extra["limit"] == "memory"
         assert "warm" in await read(pool, note)
 
 
-async def test_a_dead_child_is_replaced(note: Path) -> None:
+async def test_a_file_that_is_too_large_to_be_read_whole(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(2_000_000_000)
     async with parsers(QUICK) as pool:
-        await read(pool, note)
-        process = pool._children[0]._process
-        assert process is not None
-        process.kill()
+        with pytest.raises(ParserLimit, match="150 MB") as caught:
+            await pool.parse(large, name="large.htm", media_type=None)
+    assert caught.value.extra["limit"] == "size"
+
+
+async def test_a_file_that_gives_too_much(tmp_path: Path, note: Path) -> None:
+    (tmp_path / "much").write_text("word " * 300_000)
+    async with parsers(ParserSettings(parser_output_mb=1)) as pool:
+        with pytest.raises(ParserLimit) as caught:
+            await pool.parse(tmp_path / "much", name="much.txt", media_type=None)
+        assert caught.value.extra["limit"] == "output"
         assert "warm" in await read(pool, note)
 
 
-async def test_a_child_that_dies_at_work_says_that_the_file_is_broken(tmp_path: Path, note: Path) -> None:
-    pipe = tmp_path / "never"
-    os.mkfifo(pipe)
+async def test_a_dead_child_is_replaced(note: Path) -> None:
     async with parsers(QUICK) as pool:
-        task = asyncio.create_task(pool.parse(pipe, name="a.txt", media_type=None))
-        # The pipe opens for writing when the child has opened it for reading.
-        writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
-        process = pool._children[0]._process
-        assert process is not None
-        process.send_signal(signal.SIGSEGV)
+        await read(pool, note)
+        pid = pool._children[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert "warm" in await read(pool, note)
+
+
+async def hang(pool: Parsers, pipe: Path) -> tuple[asyncio.Task[Chunked], int]:
+    """A task in a fresh child that waits for a pipe, and the pipe's end that it waits for."""
+    os.mkfifo(pipe)
+    task = asyncio.create_task(pool.chunk(EMPTY, title="", tokenizer=pipe, max_tokens=256))
+    # The pipe opens for writing when the child has opened it for reading.
+    return task, await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+
+
+async def test_a_child_that_dies_at_work_says_that_the_file_is_broken(tmp_path: Path, note: Path) -> None:
+    async with parsers(QUICK) as pool:
+        task, writer = await hang(pool, tmp_path / "never")
+        pid = pool._children[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSEGV)
         with pytest.raises(FileBroken, match="failed on this file"):
             await task
         os.close(writer)
@@ -103,11 +172,8 @@ async def test_a_child_that_dies_at_work_says_that_the_file_is_broken(tmp_path: 
 
 
 async def test_a_cancelled_task_leaves_a_free_child(tmp_path: Path, note: Path) -> None:
-    pipe = tmp_path / "never"
-    os.mkfifo(pipe)
     async with parsers(QUICK) as pool:
-        task = asyncio.create_task(pool.parse(pipe, name="a.txt", media_type=None))
-        writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+        task, writer = await hang(pool, tmp_path / "never")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -115,35 +181,113 @@ async def test_a_cancelled_task_leaves_a_free_child(tmp_path: Path, note: Path) 
         assert "warm" in await read(pool, note)
 
 
-async def test_closing_ends_what_is_being_parsed(tmp_path: Path) -> None:
-    pipe = tmp_path / "never"
-    os.mkfifo(pipe)
-    async with parsers(QUICK) as pool:
-        task = asyncio.create_task(pool.parse(pipe, name="a.txt", media_type=None))
-        writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
-    with pytest.raises(Unavailable):
-        await task
+async def test_closing_ends_what_is_being_parsed_and_what_waits(tmp_path: Path, note: Path) -> None:
+    async with parsers(ParserSettings(parser_processes=1)) as pool:
+        task, writer = await hang(pool, tmp_path / "never")
+        waiting = asyncio.create_task(read(pool, note))
+        await asyncio.sleep(0)
+    for left in (task, waiting):
+        with pytest.raises(Unavailable):
+            await left
     os.close(writer)
-    assert pool._children[0]._process is None
+    assert pool._children[0].pid is None
 
 
-CONFINED = """
-import socket, sys
-from muniment.documents.parsing.confinement import confine
-confine(2**31)
-try:
-    with open(sys.argv[1], "wb") as file:
-        file.write(b"x")
-except OSError:
-    print("cannot write")
+def test_time_grows_with_the_file() -> None:
+    settings = ParserSettings(parser_seconds=10, parser_seconds_per_mb=4, parser_seconds_most=100)
+    assert [settings.seconds_for(size) for size in (0, 5_000_000, 10**9)] == [10, 30, 100]
+
+
+ASKING = """
+import sys, time
+from muniment.documents.parsing import child
+def slow(source):
+    for _ in range(4):
+        source.more_time(float(sys.argv[3]))
+        time.sleep(0.4)
+    print("noise " * 100_000)
+    return child.boxes.__globals__["Boxes"](boxes=())
+child.parse = slow
+child.main(int(sys.argv[1]), child.Limits.model_validate_json(sys.argv[2]))
 """
 
 
-def test_a_child_cannot_write(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CONFINED, tmp_path / "x"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "cannot write\n"
+async def asking(note: Path, monkeypatch: pytest.MonkeyPatch, asked: float, most: float) -> bytes:
+    """What a child answers that works for 1.6 seconds, is given 0.8, and asks for so many."""
+    start = asyncio.create_subprocess_exec
+
+    async def other(python: str, *arguments: str, **options: object) -> asyncio.subprocess.Process:
+        return await start(python, "-c", ASKING, *arguments[-2:], str(asked), **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", other)
+    child = Child(ParserSettings(parser_seconds=0.1, parser_seconds_most=most))
+    task = ParseTask(path=note, name=None, media_type=None, seconds=0.8).model_dump_json().encode()
+    try:
+        return await child.ask(task, 0.8)
+    finally:
+        await child.end()
+
+
+async def test_slow_work_may_ask_for_more_time(note: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await asking(note, monkeypatch, 1, 60) == b'{"boxes":[]}'
+
+
+async def test_the_time_that_is_asked_for_has_a_bound(note: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParserLimit) as caught:
+        await asking(note, monkeypatch, 60, 1)
+    assert caught.value.extra["limit"] == "time"
+
+
+CONFINED = """
+import os, socket, sys
+from muniment.documents.parsing.confinement import confine
+path = sys.argv[1]
+confine(2**31)
+def tell(what, do):
+    try:
+        do()
+    except OSError:
+        print("cannot", what)
+def write():
+    with open(path, "r+b") as file:
+        file.write(b"x")
+tell("write", write)
+if sys.platform == "linux":
+    tell("remove", lambda: os.remove(path))
+    tell("make", lambda: os.mkdir(path + ".d"))
+    tell("connect", lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2])), timeout=2))
+    print("adj", open("/proc/self/oom_score_adj").read().strip())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the confinement is Linux's")
+@pytest.mark.parametrize("user", [0, 65_534])
+def test_a_child_changes_nothing_and_reaches_nobody(tmp_path: Path, user: int) -> None:
+    if os.getuid() and user:
+        pytest.skip("only root may become another user")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        path = Path(tempfile.mkdtemp()) / "x" if user else tmp_path / "x"
+        path.write_bytes(b"as it was")
+        if user:
+            os.chown(path.parent, user, user)
+            os.chown(path, user, user)
+        done = subprocess.run(
+            [sys.executable, "-c", CONFINED, path, str(port)],
+            capture_output=True,
+            text=True,
+            check=True,
+            user=user if user and not os.getuid() else None,
+        )
+    assert path.read_bytes() == b"as it was"
+    assert done.stdout.split("\n") == [
+        "cannot write",
+        "cannot remove",
+        "cannot make",
+        "cannot connect",
+        "adj 1000",
+        "",
+    ]
 
 
 PARENT = """
@@ -155,7 +299,7 @@ from muniment.documents.parsing.pool import parsers
 async def main():
     async with parsers(ParserSettings()) as pool:
         await pool.parse(Path(sys.argv[1]), name="a.md", media_type=None)
-        print(pool._children[0]._process.pid, flush=True)
+        print(pool._children[0].pid, flush=True)
         sys.stdin.read()
 
 asyncio.run(main())
@@ -173,29 +317,3 @@ def test_children_die_with_their_parent(note: Path) -> None:
         ended, _, _ = select.select([child], [], [], 10)
         os.close(child)
         assert ended
-
-
-EXPECTED: dict[str, tuple[type[Problem], ...]] = {
-    "encrypted": (FileEncrypted,),
-    "corrupt": (FileBroken, FileEmpty),
-    "edge": (FileEmpty,),
-    "xfa": (),
-    "encoding": (NotText, FormatUnknown),
-}
-
-
-async def test_hostile_files_get_a_reason_and_harm_nothing(evaldata: Path, note: Path) -> None:
-    folder = evaldata / "parsing_hostile"
-    if not folder.is_dir():
-        pytest.skip("the evaluation data parsing_hostile is not here")
-    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
-    async with parsers(QUICK) as pool:
-        for row in rows:
-            if row["kind"] not in EXPECTED or row["bytes"] > 100_000:
-                continue
-            try:
-                await pool.parse(folder / "files" / row["file"], name=row["file"], media_type=None)
-            except EXPECTED[row["kind"]]:
-                continue
-            assert row["kind"] != "encrypted"
-        assert "warm" in await read(pool, note)

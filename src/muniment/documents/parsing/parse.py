@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from muniment.documents.contract import FileEmpty
+from muniment.documents.contract import FileBroken, FileEmpty
 from muniment.documents.parsing.epub import parse_epub
 from muniment.documents.parsing.formats import Format, tell, unread
 from muniment.documents.parsing.html import parse_html
@@ -29,7 +29,9 @@ def parse(source: Source) -> Parsed:
 
     Raises FormatUnknown, NotText, FileBroken, FileEncrypted, FileEmpty, ParserLimit.
     """
-    if not source.head.strip() and not source.data.strip():
+    if source.path.exists() and not source.path.is_file():
+        raise FileBroken("this is no regular file; upload the file itself")
+    if source.is_blank():
         raise FileEmpty("the file is empty")
     form = tell(source)
     reader = READERS.get(form)

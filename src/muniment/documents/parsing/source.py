@@ -1,5 +1,6 @@
 """A file that is to be parsed: where it is, what it is said to be, and the bounds its reading has."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -8,14 +9,29 @@ from muniment.documents.parsing.model import Limits
 from muniment.documents.parsing.text import decode
 
 HEAD_BYTES = 65_536
+_PIECE_BYTES = 1_048_576
 _BYTES_A_CHARACTER = 4
+
+
+def _unasked(seconds: float) -> None:
+    """Nobody waits with a clock in the hand."""
 
 
 class Source:
     """What a format's reader is given. Large files are read by `path`, in pieces; `data` is for small formats."""
 
-    def __init__(self, path: Path, *, name: str | None, media_type: str | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str | None,
+        media_type: str | None,
+        limits: Limits,
+        more_time: Callable[[float], None] = _unasked,
+    ) -> None:
         self.path, self.name, self.media_type, self.limits = path, name, media_type, limits
+        self.more_time = more_time
+        """Ask, before slow work, to have so many seconds from now at least; the settings bound the whole."""
 
     @cached_property
     def size_bytes(self) -> int:
@@ -28,9 +44,26 @@ class Source:
         with self.path.open("rb") as file:
             return file.read(HEAD_BYTES)
 
+    def is_blank(self) -> bool:
+        """Whether the file holds nothing but white space."""
+        with self.path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                if piece.strip():
+                    return False
+        return True
+
     @cached_property
     def data(self) -> bytes:
-        """All of the file."""
+        """All of the file.
+
+        Raises ParserLimit.
+        """
+        if self.size_bytes > self.limits.file_bytes:
+            raise ParserLimit(
+                f"the file is larger than {self.limits.file_bytes // 1_000_000} MB, the most that is read of its "
+                "type; split it into smaller ones",
+                limit="size",
+            )
         return self.path.read_bytes()
 
     def text(self, declared: str | None = None) -> str:
@@ -51,4 +84,12 @@ def too_much_text(most_characters: int) -> ParserLimit:
     return ParserLimit(
         f"the file holds more than {most_characters:,} characters of text; split it into smaller ones",
         limit="text",
+    )
+
+
+def too_much_output(most_mb: int) -> ParserLimit:
+    """The problem of a file that gives more than is taken."""
+    return ParserLimit(
+        f"the file gives more than {most_mb} MB of text, layout and attachments; split it into smaller ones",
+        limit="output",
     )
