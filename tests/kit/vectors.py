@@ -37,6 +37,8 @@ from muniment.vectors.contract import (
     ScoredPoint,
     SearchPoints,
     SetPayload,
+    Tally,
+    TallyPoints,
     TermWeights,
     Upsert,
     VectorsStatus,
@@ -142,6 +144,15 @@ class MemoryVectors:
         await self._asked("count")
         index = self._index(request.index)
         return Count(count=sum(_fits(point.payload, request.filter) for point, _ in index.values()))
+
+    async def tally(self, request: TallyPoints) -> Tally:
+        await self._asked("tally")
+        counts: Counter[str] = Counter()
+        for point, _ in self._index(request.index).values():
+            if _fits(point.payload, request.filter):
+                held = point.payload[request.field]
+                counts.update(map(str, held if isinstance(held, tuple) else (held,)))
+        return Tally(counts=dict(counts))
 
     async def status(self, request: Nothing) -> VectorsStatus:  # noqa: ARG002 - the contract's shape
         await self._asked("status")

@@ -27,6 +27,7 @@ from muniment.vectors.contract import (
     Range,
     SearchPoints,
     SetPayload,
+    TallyPoints,
     Upsert,
     Vectors,
     WeighTerms,
@@ -277,3 +278,15 @@ async def test_a_query_without_a_term_finds_nothing(vectors: Vectors) -> None:
     assert await keyword_scores(vectors, index, "  ", {"usr_a"}) == {}
     empty = await vectors.weigh(WeighTerms(index=index, text=" ", readers=frozenset({"usr_a"})))
     assert (empty.weights, empty.unknown) == ({}, ())
+
+
+async def test_a_tally_counts_each_value_of_a_field_exactly(vectors: Vectors) -> None:
+    points, rows = corpus(300, seed=3)
+    index = await index_of(vectors, points, rows)
+    of_one = (AnyOf(field="collection", values=("col_1",)),)
+    counted = (await vectors.tally(TallyPoints(index=index, field="readers", filter=of_one))).counts
+    told = [p.payload["readers"] for p in points if p.payload["collection"] == "col_1"]
+    assert counted == {token: sum(token in readers for readers in told) for token in ("usr_a", "usr_b", "grp_c")}
+    whole = (await vectors.tally(TallyPoints(index=index, field="document"))).counts
+    assert whole == {"doc_1": len(points)}
+    assert (await vectors.tally(TallyPoints(index=await emptied(vectors), field="document"))).counts == {}

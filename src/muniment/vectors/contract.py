@@ -177,6 +177,20 @@ class Count(Model):
     count: int
 
 
+class TallyPoints(Model):
+    """Points by the values of one field, which must be one of text that has an index."""
+
+    index: str
+    field: Literal["collection", "document", "version", "readers"]
+    filter: Filter = ()
+
+
+class Tally(Model):
+    """How many points hold each value, exactly."""
+
+    counts: dict[str, int]
+
+
 class WeighTerms(Model):
     """The IDF of each term of a text, over what the readers and the filter let through."""
 
@@ -252,6 +266,11 @@ class Vectors(Protocol):
 
     @idempotent
     async def count(self, request: CountPoints) -> Count: ...
+
+    @idempotent
+    async def tally(self, request: TallyPoints) -> Tally:
+        """For whoever compares what is indexed with what should be."""
+        ...
 
     @idempotent
     async def status(self, request: Nothing) -> VectorsStatus: ...

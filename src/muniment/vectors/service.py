@@ -33,6 +33,8 @@ from muniment.vectors.contract import (
     Readers,
     SearchPoints,
     SetPayload,
+    Tally,
+    TallyPoints,
     TermWeights,
     Upsert,
     VectorsStatus,
@@ -107,6 +109,10 @@ class EngineVectors:
     async def count(self, request: CountPoints) -> Count:
         """How many points the filter matches."""
         return Count(count=await self._engine.count(request.index, _checked(request.filter)))
+
+    async def tally(self, request: TallyPoints) -> Tally:
+        """Of every point, whoever reads it: the counts name nothing that is in it."""
+        return Tally(counts=await self._engine.tally(request.index, request.field, _checked(request.filter)))
 
     async def status(self, request: Nothing) -> VectorsStatus:  # noqa: ARG002 - nothing is what it asks
         """The engine and its indexes."""

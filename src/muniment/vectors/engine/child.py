@@ -44,6 +44,7 @@ class Desk:
             "fetch": self._fetch,
             "weigh": self._weigh,
             "count": self._count,
+            "tally": self._tally,
             "status": self._status,
         }
 
@@ -134,6 +135,10 @@ class Desk:
 
     def _count(self, asked: Frame) -> Frame:
         return Frame({"count": self._shards.count(asked.head["index"], _condition(asked))})
+
+    def _tally(self, asked: Frame) -> Frame:
+        counts = self._shards.tally(asked.head["index"], asked.head["field"], _condition(asked))
+        return Frame({"counts": counts})
 
     def _status(self, _: Frame) -> Frame:
         return Frame({"engine": ENGINE, "indexes": [s.model_dump() for s in self._shards.status()]})

@@ -21,6 +21,7 @@ from qdrant_edge import (
     EdgeShard,
     EdgeSparseVectorParams,
     EdgeVectorParams,
+    FacetRequest,
     IdfParams,
     Modifier,
     PayloadSchemaType,
@@ -211,6 +212,13 @@ class EdgeShards:
     def count(self, name: str, condition: Filter) -> int:
         """How many points match, exactly."""
         return int(self._index(name).shard.count(CountRequest(exact=True, filter=edge_filter(condition))))
+
+    def tally(self, name: str, field: str, condition: Filter) -> dict[str, int]:
+        """How many points hold each value of an indexed field."""
+        shard = self._index(name).shard
+        most = max(1, shard.info().points_count)
+        asked = FacetRequest(field, limit=most, exact=True, filter=edge_filter(condition))
+        return {str(hit.value): hit.count for hit in shard.facet(asked).hits}
 
     def status(self) -> list[IndexStatus]:
         """All indexes and their sizes."""

@@ -85,6 +85,10 @@ class Engine(Protocol):
         """How many points the filter matches, exactly."""
         ...
 
+    async def tally(self, index: str, field: str, condition: Filter) -> dict[str, int]:
+        """How many points hold each value of the field, exactly."""
+        ...
+
     async def status(self) -> VectorsStatus:
         """The indexes and their sizes."""
         ...

@@ -126,6 +126,12 @@ class ChildEngine:
         head = {"operation": "count", "index": index, "filter": _json(condition)}
         return int((await self._query(head)).head["count"])
 
+    async def tally(self, index: str, field: str, condition: Filter) -> dict[str, int]:
+        """How many points hold each value of the field."""
+        head = {"operation": "tally", "index": index, "field": field, "filter": _json(condition)}
+        counts: dict[str, int] = (await self._query(head)).head["counts"]
+        return counts
+
     async def status(self) -> VectorsStatus:
         """The indexes and their sizes."""
         return VectorsStatus.model_validate((await self._query({"operation": "status"})).head)
