@@ -1,7 +1,7 @@
 """Parsing in this process: the same code as the child's, for tests of what comes after it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
-from muniment.documents.parsing.model import Chunked, Limits, Parsed, ParserSettings
+from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Limits, Parsed, ParserSettings, Picture
 from muniment.documents.parsing.parse import parse
+from muniment.documents.parsing.place import boxes
+from muniment.documents.parsing.render import picture
 from muniment.documents.parsing.source import Source
 
 
@@ -27,6 +29,15 @@ class ParsersHere:
     async def chunk(self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int) -> Chunked:
         words = Tokenizer.from_file(str(tokenizer))
         return chunk(parsed, title=title, tokenizer=words, max_tokens=max_tokens)
+
+    async def rectangles(self, path: Path, drawn: Sequence[Drawn]) -> Boxes:
+        return await asyncio.to_thread(boxes, path, tuple(drawn))
+
+    async def page(
+        self, path: Path, *, name: str | None, media_type: str | None, number: int, width: int
+    ) -> Picture:
+        source = Source(path, name=name, media_type=media_type, limits=self._limits)
+        return await asyncio.to_thread(picture, source, number, width)
 
 
 @asynccontextmanager

@@ -5,24 +5,46 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from muniment.documents.contract import PageSpan
 from muniment.documents.parsing.model import BlockKind
+from muniment.documents.parsing.model import Line as Drawn
+from muniment.documents.parsing.running import without_running_lines
 from muniment.documents.parsing.structure import SENTENCE_END, Growing
 
 _BULLET = re.compile(r"(?:[•‣◦▪●○■□–\-*∙·]|\d{1,3}[.)]|[a-zA-Z][.)]|\([a-z0-9]{1,3}\))\s+\S")
 _HYPHENS = "-\u00ad\u0002\ufffe\u2010"
 _COMPOUND = re.compile(r"\w+-\w+")
-_PAGE_NUMBER = re.compile(r"(?:page\s+)?[-–\s]*(\d{1,5})[-–\s]*(?:(?:of|/)\s*\d{1,5})?", re.IGNORECASE)
-_DIGITS = re.compile(r"\d+")
-_FEW_LINES, _MANY_LINES = 3, 8
-_FULL_CHARACTERS = 30
+NOTE = re.compile(r"(?:\d{1,3}|[*†‡§¶]{1,3}|\[\d{1,3}\])[.)]?\s*[^\W\d_]")
+"""How a note at the foot of a page begins."""
+
+_FULL_HEIGHTS = 13
 _MOST_HEADING = 150
 
 
+LineKind = Literal["text", "row", "note", "apart"]
+"""A row of a table, a note at the foot of its column, or text that does not run as the rest of the page does."""
+
+
+class Mark(NamedTuple):
+    """Where a part of a line's text is drawn: fractions of the page from its top left.
+
+    `first` is the index of its first character in the PDF.
+    """
+
+    start: int
+    end: int
+    box: tuple[float, float, float, float]
+    first: int | None = None
+
+
 class Line(NamedTuple):
-    """A line of text and its place: points from the page's lower left corner; zero where it is unknown."""
+    """A line of text and its place: points from the page's lower left corner.
+
+    `opens` says that it is the first of a column or of what stands across columns, `cut` that its last word is
+    known to go on in the next line.
+    """
 
     text: str
     left: float
@@ -30,6 +52,17 @@ class Line(NamedTuple):
     bottom: float
     height: float
     bold: bool
+    kind: LineKind = "text"
+    opens: bool = False
+    cut: bool = False
+    marks: tuple[Mark, ...] = ()
+
+
+class Laid(NamedTuple):
+    """Where the pages lie in the text, and where the text lies on the pages."""
+
+    pages: tuple[PageSpan, ...]
+    lines: tuple[Drawn, ...]
 
 
 class _Style(NamedTuple):
@@ -41,60 +74,16 @@ class _Style(NamedTuple):
     compounds: frozenset[str]
 
 
-def lay_out(pages: Mapping[int, Sequence[Line]], growing: Growing) -> list[PageSpan]:
-    """Add the pages' text, without the lines that repeat at the edges of most pages; where each page lies in it.
+def lay_out(pages: Mapping[int, Sequence[Line]], growing: Growing) -> Laid:
+    """Add the pages' text, without the lines that repeat at the edges of most pages.
 
     Raises ParserLimit.
     """
     kept = without_running_lines(pages)
     style = _style([line for lines in kept.values() for line in lines])
-    spans: list[PageSpan] = []
-    for number, lines in kept.items():
-        if not lines:
-            continue
-        start = _add_page(lines, growing, style)
-        spans.append(PageSpan(number=number, start=start, end=growing.length))
-    return spans
-
-
-def without_running_lines(pages: Mapping[int, Sequence[Line]]) -> dict[int, list[Line]]:
-    """The pages without headers, footers and page numbers: edge lines that most pages share, digits aside."""
-    seen: Counter[tuple[str, int]] = Counter()
-    for lines in pages.values():
-        seen.update({_habit(lines[i]) for i in _edges(len(lines))})
-    # Two pages show no habit.
-    most = max(len(pages) / 2, 2)
-    kept = {}
-    for number, lines in pages.items():
-        dropped = _running(lines, number, seen, most)
-        kept[number] = [line for i, line in enumerate(lines) if i not in dropped]
-    return kept
-
-
-def _running(lines: Sequence[Line], page: int, seen: Mapping[tuple[str, int], int], most: float) -> set[int]:
-    """The edge lines that are seen on most pages, from the outermost inwards."""
-    dropped: set[int] = set()
-    for i in _edges(len(lines)):
-        is_outermost = i in {0, len(lines) - 1} or {i - 1, i + 1} & dropped
-        if is_outermost and (seen[_habit(lines[i])] > most or _is_number(lines[i].text, page)):
-            dropped.add(i)
-    return dropped
-
-
-def _edges(count: int) -> list[int]:
-    """The first and last lines of a page, outermost first; of a page of few lines only one each."""
-    depth = 0 if count < _FEW_LINES else 1 if count < _MANY_LINES else 2
-    return [i for n in range(depth) for i in (n, count - 1 - n)]
-
-
-def _is_number(text: str, page: int) -> bool:
-    found = _PAGE_NUMBER.fullmatch(text)
-    return found is not None and int(found[1]) == page
-
-
-def _habit(line: Line) -> tuple[str, int]:
-    """What a running line has in common with those of other pages: its words and its height on the page."""
-    return _DIGITS.sub("#", line.text).casefold(), round(line.bottom)
+    writer = _Writer(growing, style)
+    spans = [writer.page(number, lines) for number, lines in kept.items() if lines]
+    return Laid(tuple(spans), writer.lines)
 
 
 def _style(lines: Sequence[Line]) -> _Style:
@@ -126,46 +115,120 @@ def _reads_like_heading(line: Line) -> bool:
     )
 
 
-def _add_page(lines: Sequence[Line], growing: Growing, style: _Style) -> int:
-    """Add a page's lines; where the page starts in the text."""
-    first = lines[0]
-    level = _level(lines, 0, style)
-    goes_on = growing.blocks and growing.blocks[-1].kind == "paragraph" and not growing.ends_a_sentence
-    if goes_on and not level and first.text[0].islower():
-        growing.extend(first.text, " ")
-    else:
-        growing.add(_kind(first, level), first.text, level=level)
-    start = growing.length - len(first.text)
-    edges = _right_edges(lines)
-    for at in range(1, len(lines)):
-        _follow(lines, at, growing, style, edges)
-    return start
+class _Writer:
+    """Writes lines as blocks, and notes where each of them comes to lie."""
 
+    def __init__(self, growing: Growing, style: _Style) -> None:
+        self._growing, self._style = growing, style
+        self._page = 0
+        self._last: Line | None = None
+        self._drawn: list[tuple[int, int, Mark, int]] = []
 
-def _follow(lines: Sequence[Line], at: int, growing: Growing, style: _Style, edges: Mapping[int, float]) -> None:
-    previous, line = lines[at - 1], lines[at]
-    level, last = _level(lines, at, style), growing.blocks[-1].kind
-    is_next = _is_next(previous, line, style)
-    if last == "heading" and level and line.height == previous.height and is_next:
-        growing.extend(line.text, " ")
-    elif level or last == "heading" or not is_next:
-        growing.add(_kind(line, level), line.text, level=level)
-    elif _BULLET.match(line.text) and last == "list":
-        growing.extend(line.text, "\n")
-    elif _BULLET.match(line.text):
-        growing.add("list", line.text)
-    elif _is_full(previous, lines[max(at - 4, 0) : at + 4], edges):
-        _join(growing, previous, line, style)
-    elif last == "paragraph" and SENTENCE_END.search(previous.text):
-        growing.add("paragraph", line.text)
-    else:
-        growing.extend(line.text, "\n")
+    def page(self, number: int, lines: Sequence[Line]) -> PageSpan:
+        """Write a page; where it lies in the text."""
+        self._page = number
+        first = lines[0]
+        level = _level(lines, 0, self._style)
+        if not level and first.kind == "text" and self._goes_on(first):
+            self._extend(first, " ")
+        else:
+            self._add(first, level)
+        start = self._growing.length - len(first.text)
+        edges = _right_edges(lines)
+        for at in range(1, len(lines)):
+            self._follow(lines, at, edges)
+        return PageSpan(number=number, start=start, end=self._growing.length)
+
+    @property
+    def lines(self) -> tuple[Drawn, ...]:
+        """Where the text is drawn, in its order."""
+        return tuple(
+            Drawn(
+                start=start, end=end, page=page, first=mark.first,
+                x0=mark.box[0], y0=mark.box[1], x1=mark.box[2], y1=mark.box[3],
+            )
+            for start, end, mark, page in self._drawn
+            if start < end
+        )  # fmt: skip
+
+    def _goes_on(self, line: Line) -> bool:
+        """Whether a column's or page's first line goes on with the sentence at the end of the one before."""
+        last = self._growing.blocks[-1].kind if self._growing.blocks else "heading"
+        is_text = self._last is not None and self._last.kind == "text"
+        return is_text and last == "paragraph" and not self._growing.ends_a_sentence and line.text[0].islower()
+
+    def _follow(self, lines: Sequence[Line], at: int, edges: Mapping[int, float]) -> None:
+        previous, line = lines[at - 1], lines[at]
+        level, last = _level(lines, at, self._style), self._growing.blocks[-1].kind
+        is_next = _is_next(previous, line, self._style) and line.kind == previous.kind
+        is_cut = previous.cut and line.kind == previous.kind
+        if line.opens and (level or not self._goes_on(line)):
+            self._add(line, level)
+        elif last == "heading" and level and line.height == previous.height and is_next:
+            self._join(previous, line)
+        elif not level and (line.opens or is_cut):
+            self._join(previous, line)
+        elif line.kind == previous.kind == "row":
+            self._extend(line, "\n")
+        elif level or last == "heading" or not is_next:
+            self._add(line, level)
+        else:
+            is_full = _is_full(previous, lines[max(at - 4, 0) : at + 4], edges)
+            self._go_on(previous, line, is_full=is_full)
+
+    def _go_on(self, previous: Line, line: Line, *, is_full: bool) -> None:
+        """Write a line that stands right below the previous one."""
+        last = self._growing.blocks[-1].kind
+        is_item = _BULLET.match(line.text) is not None
+        if line.kind == "note":
+            if NOTE.match(line.text):
+                self._add(line, 0)
+            else:
+                self._join(previous, line)
+        elif is_item and last == "list":
+            self._extend(line, "\n")
+        elif is_item:
+            self._add(line, 0)
+        elif is_full:
+            self._join(previous, line)
+        elif last == "paragraph" and SENTENCE_END.search(previous.text):
+            self._add(line, 0)
+        else:
+            self._extend(line, "\n")
+
+    def _add(self, line: Line, level: int) -> None:
+        header = len(line.text) if line.kind == "row" else 0
+        self._growing.add(_kind(line, level), line.text, level=level, header=header)
+        self._note(line)
+
+    def _extend(self, line: Line, between: str, *, drop: int = 0) -> None:
+        if drop and self._drawn:
+            start, end, mark, page = self._drawn[-1]
+            self._drawn[-1] = start, end - drop, mark, page
+        self._growing.extend(line.text, between, drop=drop)
+        self._note(line)
+
+    def _join(self, previous: Line, line: Line) -> None:
+        """Go on in the same paragraph; a word that was cut by a hyphen becomes whole again."""
+        mark = previous.text[-1]
+        is_cut = mark in _HYPHENS and previous.text[-2:-1].isalpha()
+        if not is_cut or not (line.text[0].islower() or previous.cut):
+            self._extend(line, "" if mark in "\u2014/" else " ")
+            return
+        head, tail = previous.text[:-1].split()[-1], line.text.split()[0]
+        whole = f"{head}-{tail}".strip(".,;:!?()\"'").casefold()
+        keeps = "-" in head or whole in self._style.compounds or not line.text[0].islower()
+        self._extend(line, "", drop=0 if keeps else 1)
+
+    def _note(self, line: Line) -> None:
+        start, self._last = self._growing.length - len(line.text), line
+        self._drawn += [(start + mark.start, start + mark.end, mark, self._page) for mark in line.marks]
 
 
 def _level(lines: Sequence[Line], at: int, style: _Style) -> int:
     """The line's level as a heading, by its size or as a bold line of its own; 0 for other text."""
     line = lines[at]
-    if not _reads_like_heading(line):
+    if line.kind != "text" or not _reads_like_heading(line):
         return 0
     if line.height in style.levels:
         return style.levels[line.height]
@@ -177,7 +240,9 @@ def _level(lines: Sequence[Line], at: int, style: _Style) -> int:
 def _kind(line: Line, level: int) -> BlockKind:
     if level:
         return "heading"
-    return "list" if _BULLET.match(line.text) else "paragraph"
+    if line.kind == "row":
+        return "table"
+    return "list" if line.kind != "note" and _BULLET.match(line.text) else "paragraph"
 
 
 def _is_next(previous: Line, line: Line, style: _Style) -> bool:
@@ -195,18 +260,8 @@ def _right_edges(lines: Sequence[Line]) -> dict[int, float]:
 
 def _is_full(line: Line, around: Sequence[Line], edges: Mapping[int, float]) -> bool:
     """Whether a line reaches its column's right edge, so that the next one goes on with it."""
-    if len(line.text) < _FULL_CHARACTERS:
+    if line.right - line.left < _FULL_HEIGHTS * line.height:
         return False
     near = max(o.right for o in around if (o.left < line.right and line.left < o.right) or o is line)
     edge = max(near, edges[round(line.left)])
     return line.right >= edge - 0.15 * (edge - line.left)
-
-
-def _join(growing: Growing, previous: Line, line: Line, style: _Style) -> None:
-    """Go on in the same paragraph; a word that was cut by a hyphen becomes whole again."""
-    if previous.text[-1] not in _HYPHENS or not previous.text[-2:-1].isalpha() or not line.text[0].islower():
-        growing.extend(line.text, "" if previous.text[-1] in "\u2014/" else " ")
-        return
-    head, tail = previous.text[:-1].split()[-1], line.text.split()[0]
-    whole = f"{head}-{tail}".strip(".,;:!?()\"'").casefold()
-    growing.extend(line.text, "", drop=0 if "-" in head or whole in style.compounds else 1)

@@ -1,133 +1,128 @@
-"""PDF: lines with their place and size on the page, and what the file says about itself."""
+"""PDF: text in reading order with its places, and what the file says about itself."""
 
-import ctypes
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships none
-from pypdfium2 import raw
+from pydantic import JsonValue
 
-from muniment.documents.contract import FileBroken, FileEmpty, FileEncrypted, ParserLimit
+from muniment.documents.contract import FileBroken, FileEmpty, ParserLimit
+from muniment.documents.parsing.columns import arrange, notes_last
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.layout import Line, lay_out
 from muniment.documents.parsing.model import Parsed
+from muniment.documents.parsing.ocr import Reading, require_tesseract, tesseract
+from muniment.documents.parsing.outline import bookmarks, links, outlined
+from muniment.documents.parsing.place import Characters, View, open_pdf
+from muniment.documents.parsing.render import has_picture, render
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.text import normal
 
 MOST_PAGES = 10_000
-_NOWHERE = (0.0, 0.0, 0.0, 0.0, False)
-_FONT_NAME_BYTES = 96
-_FORCE_BOLD = 1 << 18
-_BOLD = re.compile(rb"bold|black|heavy", re.IGNORECASE)
+_FEW_CHARACTERS = 10
+_UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010fffd]")
+_OCR_SCALE = 200 / 72
+_OCR_PIXELS = 20_000_000
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
-_CONTROLS = re.compile(r"[\x00-\x01\x03-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_TITLE = re.compile(
     r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\S+\.\w{2,4}|title|pii: .*)", re.IGNORECASE
-)
-_LIGATURES = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " ", "\t": " "}
 )
 
 
 def parse_pdf(source: Source) -> Parsed:
-    """The pages' text in reading order.
+    """The pages' text in reading order; pages that are pictures are read as such where Tesseract is installed.
 
-    Raises FileBroken, FileEncrypted, FileEmpty, ParserLimit.
+    Raises FileBroken, FileEncrypted, FileEmpty, OcrMissing, ParserLimit.
     """
-    document = _open(source)
+    document = open_pdf(source.path)
     if len(document) > MOST_PAGES:
         raise ParserLimit(
             f"the PDF has {len(document):,} pages, more than {MOST_PAGES:,}; split it into smaller ones",
             limit="pages",
         )
-    pages, unreadable = _pages(document)
-    if not pages:
+    pages = _Pages()
+    pages.read(document)
+    if not pages.lines:
         raise FileBroken("no page of the PDF can be read; export it anew and upload that")
+    if len(pages.scans) == len(pages.lines):
+        require_tesseract("the PDF is a scan")
+    pages.read_scans(document, Reading(source))
     growing = Growing(source.limits.text_characters)
-    spans = lay_out(pages, growing)
+    laid = lay_out(pages.lines, growing)
     if not growing.length:
-        raise FileEmpty(
-            "the PDF holds no text: it is probably scanned, and reading pictures (OCR) is not available yet; "
-            "upload a copy that went through OCR"
-        )
+        raise FileEmpty("the PDF holds no text")
     fields, metadata = sort_fields(_said(document))
     if "title" not in fields and growing.headings and growing.headings[0].start == 0:
         fields["title"] = growing.headings[0].title
-    if unreadable:
-        metadata["unreadable_pages"] = list(unreadable)
+    text = growing.text
+    headings = growing.headings or outlined(bookmarks(document), laid.pages, text)
     return Parsed(
-        text=growing.text,
+        text=text,
         media_type="application/pdf",
         title=str(fields["title"]) if "title" in fields else None,
-        pages=tuple(spans),
-        sections=sections(growing.headings, growing.length),
+        pages=laid.pages,
+        sections=sections(headings, growing.length),
         fields=fields,
-        metadata=metadata,
+        metadata={**metadata, **pages.metadata},
         blocks=tuple(growing.blocks),
+        lines=laid.lines,
     )
 
 
-def _open(source: Source) -> pypdfium2.PdfDocument:
-    try:
-        document = pypdfium2.PdfDocument(source.path)
-        if len(document) == 0:
-            raise FileBroken("the PDF has no page; export it anew and upload that")
-    except pypdfium2.PdfiumError as failed:
-        if raw.FPDF_GetLastError() in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
-            raise FileEncrypted("the PDF is protected by a password; upload an unprotected copy") from failed
-        raise FileBroken("the PDF is damaged or cut short; export it anew and upload that") from failed
-    return document
+class _Pages:
+    """The pages of a document as they are read, by their number from 1."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, list[Line]] = {}
+        self.scans: list[int] = []
+        self.metadata: dict[str, JsonValue] = {}
+
+    def read(self, document: pypdfium2.PdfDocument) -> None:
+        """The text of all pages; those that are pictures are noted."""
+        unreadable: list[JsonValue] = []
+        addresses: dict[str, None] = {}
+        for number in range(1, len(document) + 1):
+            try:
+                page = document[number - 1]
+                text_page = page.get_textpage()
+            except pypdfium2.PdfiumError:
+                unreadable.append(number)
+                continue
+            lines = arrange(list(Characters(text_page).pieces()), View.of(page))
+            if _says_little(lines) and has_picture(page):
+                self.scans.append(number)
+            self.lines[number] = notes_last(lines)
+            links(document, page, addresses)
+            text_page.close()
+            page.close()
+        if unreadable:
+            self.metadata["unreadable_pages"] = unreadable
+        if addresses:
+            self.metadata["links"] = list(addresses)
+
+    def read_scans(self, document: pypdfium2.PdfDocument, reading: Reading) -> None:
+        """The text of the pages that are pictures, or that they have none.
+
+        Raises OcrMissing, ParserLimit.
+        """
+        if not self.scans:
+            return
+        if tesseract() is None:
+            self.metadata["pages_without_text"] = list(self.scans)
+            return
+        for number in self.scans:
+            page = document[number - 1]
+            self.lines[number] = reading.lines(render(page, _OCR_SCALE, _OCR_PIXELS, grayscale=True).to_pil())
+            page.close()
+        self.metadata |= reading.metadata
 
 
-def _pages(document: pypdfium2.PdfDocument) -> tuple[dict[int, list[Line]], list[int]]:
-    """The lines of each page by its number from 1, and the numbers of those that cannot be read."""
-    pages: dict[int, list[Line]] = {}
-    unreadable = []
-    for index in range(len(document)):
-        try:
-            page = document[index]
-            text_page = page.get_textpage()
-        except pypdfium2.PdfiumError:
-            unreadable.append(index + 1)
-            continue
-        pages[index + 1] = _lines(text_page)
-        text_page.close()
-        page.close()
-    return pages, unreadable
-
-
-def _lines(page: pypdfium2.PdfTextPage) -> list[Line]:
-    text = page.get_text_range()
-    # Places are known by character index, which is the text's only while no character counts twice.
-    placed = len(text) == page.count_chars()
-    lines, start = [], 0
-    for piece in text.split("\n"):
-        said = piece.rstrip()
-        if lead := len(said) - len(said.lstrip()):
-            said = said[lead:]
-        if said:
-            first, last = start + lead, start + lead + len(said) - 1
-            # U+FFFE stands for a hyphen at whose place pdfium put two lines together.
-            clean = normal(_CONTROLS.sub(" ", said.replace("\ufffe", ""))).translate(_LIGATURES)
-            place = _place(page, first, last) if placed else _NOWHERE
-            lines.append(Line(" ".join(clean.split(" ")).strip(), *place))
-        start += len(piece) + 1
-    return [line for line in lines if line.text]
-
-
-def _place(page: pypdfium2.PdfTextPage, first: int, last: int) -> tuple[float, float, float, float, bool]:
-    """Left, right, base line, height and boldness of a line between two characters."""
-    left, bottom, _, top = page.get_charbox(first, loose=True)
-    _, _, right, _ = page.get_charbox(last, loose=True)
-    bold = _is_bold(page, first) and _is_bold(page, last)
-    return left, right, bottom, round(top - bottom, 1), bold
-
-
-def _is_bold(page: pypdfium2.PdfTextPage, character: int) -> bool:
-    name, flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
-    raw.FPDFText_GetFontInfo(page, character, name, _FONT_NAME_BYTES, flags)
-    return bool(flags.value & _FORCE_BOLD) or _BOLD.search(name.value) is not None
+def _says_little(lines: Sequence[Line]) -> bool:
+    """Whether there is next to no text, or what there is cannot be read."""
+    text = "".join(line.text for line in lines).replace(" ", "")
+    return len(text) < _FEW_CHARACTERS or 2 * len(_UNREADABLE.findall(text)) > len(text)
 
 
 def _said(document: pypdfium2.PdfDocument) -> dict[str, object]:

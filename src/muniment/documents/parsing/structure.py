@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muniment.documents.contract import SectionSpan
+from muniment.documents.contract import SectionSpan, Span
 from muniment.documents.parsing.model import Block, BlockKind
 from muniment.documents.parsing.source import too_much_text
 
@@ -41,8 +41,12 @@ class Growing:
         self.blocks: list[Block] = []
         self.headings: list[Heading] = []
 
-    def add(self, kind: BlockKind, text: str, *, level: int = 0, after: str = "\n\n") -> None:
-        """Add a block, unless it is blank; a heading has a `level`.
+    def add(
+        self, kind: BlockKind, text: str, *, level: int = 0, header: int | Span = 0, after: str = "\n\n"
+    ) -> None:
+        """Add a block, unless it is blank.
+
+        A heading has a `level`; a table's `header` is as many characters at its start, or stands elsewhere.
 
         Raises ParserLimit.
         """
@@ -52,7 +56,10 @@ class Growing:
         start = self._append(text, after)
         if kind == "heading":
             self.headings.append(Heading(start, level, " ".join(text.split())[:MOST_TITLE]))
-        self.blocks.append(Block(kind=kind, start=start, end=self.length))
+        if isinstance(header, int):
+            header = Span(start=start, end=start + header)
+        is_said = header.start < header.end
+        self.blocks.append(Block(kind=kind, start=start, end=self.length, header=header if is_said else None))
 
     def extend(self, text: str, between: str, *, drop: int = 0) -> None:
         """Go on with the block added last, in place of its last `drop` characters.
@@ -64,7 +71,7 @@ class Growing:
             self._parts[-1] = self._parts[-1][:-drop]
             self.length -= drop
         self._append(text, between)
-        self.blocks.append(Block(kind=last.kind, start=last.start, end=self.length))
+        self.blocks.append(Block(kind=last.kind, start=last.start, end=self.length, header=last.header))
         if last.kind == "heading":
             above = self.headings.pop()
             self.headings.append(above._replace(title=f"{above.title} {text}"[:MOST_TITLE]))
