@@ -130,12 +130,13 @@ class Version(Model):
 class Document(Fields):
     """A document as its readers see it. `version` is the current one's number, null before the first is ready.
 
-    `grants` is null for those who may not change them.
+    `grants` is null for those who may not change them; `attached_to` is the e-mail that it came with.
     """
 
     id: str
     collection: str
     key: str
+    attached_to: str | None = None
     access_level: Level
     owner: str | None
     grants: tuple[str, ...] | None
@@ -154,6 +155,7 @@ class ListDocuments(Paged):
     type: DocumentType | None = None
     key: str | None = None
     key_prefix: str | None = None
+    attached_to: str | None = Field(default=None, max_length=256)
     sort: Literal["key", "-key", "created_at", "-created_at", "modified_at", "-modified_at"] = "key"
 
 
@@ -188,6 +190,36 @@ class DocumentText(Model):
     text: str
     pages: tuple[PageSpan, ...]
     sections: tuple[SectionSpan, ...]
+
+
+class SpanOf(OfVersion):
+    """[start, end) of a version's text."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+
+
+class Rectangle(Model):
+    """A part of a page, in fractions of its width and height from its top left."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+class Rectangles(Model):
+    """One for each drawn line, in the text's order; none where the format has no places."""
+
+    rectangles: tuple[Rectangle, ...]
+
+
+class PageOf(OfVersion):
+    """A page of a version, from 1, and how wide its picture is to be, in pixels."""
+
+    number: int = Field(ge=1)
+    width: int = Field(default=1200, ge=64, le=4096)
 
 
 class Content(Model):
@@ -262,9 +294,10 @@ class PurgeCollection(Model):
 
 
 class Hydrate(Model):
-    """Chunks found by a search, to be read by the present caller."""
+    """Chunks found by a search, to be read by the present caller; of the versions that were current at `as_of`."""
 
     chunks: tuple[str, ...] = Field(max_length=2000)
+    as_of: Time | None = None
 
 
 class DocumentBrief(Model):
@@ -304,7 +337,10 @@ class Passage(Model):
 
 
 class Passages(Model):
-    """By chunk id, as of one snapshot: only chunks of current versions that the caller may read."""
+    """By chunk id, as of one snapshot: only chunks of current versions that the caller may read.
+
+    Of an earlier version the document's fields are what they were when it was replaced.
+    """
 
     passages: dict[str, Passage]
 
@@ -319,6 +355,12 @@ class CountReadable(Model):
     """`collections` null: all collections in which the caller reads anything."""
 
     collections: tuple[str, ...] | None = None
+
+
+class HistoryKept(Model):
+    """How many days replaced versions are kept, by collection id: null for ever, 0 not at all."""
+
+    days: dict[str, int | None]
 
 
 class DocumentsStatus(Model):
@@ -339,6 +381,9 @@ class VersionMissing(Problem, status=404): ...
 
 class KeyTaken(Problem, status=409):
     """The key belongs to a document that the caller may not read; choose another key."""
+
+
+class PageMissing(Problem, status=404): ...
 
 
 class RunMissing(Problem, status=404): ...
@@ -372,6 +417,10 @@ class FormatUnknown(Problem, status=422):
     """No parser here reads this type."""
 
 
+class OcrMissing(Problem, status=422):
+    """The file is a picture or a scan, and what reads pictures is not installed."""
+
+
 class ParserLimit(Problem, status=422):
     """Parsing went over its bound of time, memory or output; `limit` names it."""
 
@@ -397,6 +446,15 @@ class Documents(Protocol):
 
     @idempotent
     async def content(self, request: OfVersion) -> Content: ...
+
+    @idempotent
+    async def rectangles(self, request: SpanOf) -> Rectangles:
+        """Where a span is drawn. Raises Invalid for one outside the text."""
+        ...
+
+    async def page(self, request: PageOf) -> Content:
+        """A picture of a page, staged: whoever takes it deletes it. Its name is the same for the same picture."""
+        ...
 
     @idempotent
     async def update(self, request: UpdateDocument) -> Document: ...
@@ -430,6 +488,11 @@ class Documents(Protocol):
     @idempotent
     async def hydrate(self, request: Hydrate) -> Passages:
         """The second lock: text of found chunks, if their version is current and the caller may read it now."""
+        ...
+
+    @idempotent
+    async def history(self, request: CountReadable) -> HistoryKept:
+        """How far back those collections, or all in which the caller reads anything, can be searched."""
         ...
 
     @idempotent
