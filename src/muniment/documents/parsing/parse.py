@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from muniment.documents.contract import FileBroken, FileEmpty
+from muniment.documents.parsing.delimited import parse_csv
+from muniment.documents.parsing.docx import parse_docx
 from muniment.documents.parsing.epub import parse_epub
+from muniment.documents.parsing.code import parse_code
 from muniment.documents.parsing.formats import Format, tell, unread
 from muniment.documents.parsing.html import parse_html
 from muniment.documents.parsing.mail import parse_mail
@@ -11,12 +14,19 @@ from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pdf import parse_pdf
 from muniment.documents.parsing.plain import parse_plain
+from muniment.documents.parsing.pptx import parse_pptx
+from muniment.documents.parsing.sheets import parse_xlsx
 from muniment.documents.parsing.source import Source
 
 READERS: Mapping[Format, Callable[[Source], Parsed]] = {
     "pdf": parse_pdf,
+    "code": parse_code,
     "html": parse_html,
     "markdown": lambda source: parse_markdown(source.text()),
+    "docx": parse_docx,
+    "pptx": parse_pptx,
+    "xlsx": parse_xlsx,
+    "csv": parse_csv,
     "eml": parse_mail,
     "epub": parse_epub,
     "plain": lambda source: parse_plain(source.text()),
