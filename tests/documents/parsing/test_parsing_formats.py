@@ -121,5 +121,5 @@ def test_an_encrypted_pdf(pdf) -> None:
 def test_a_broken_pdf_and_one_without_text(pdf) -> None:
     with pytest.raises(FileBroken):
         read(b"%PDF-1.7 and then nothing")
-    with pytest.raises(FileEmpty, match="OCR"):
+    with pytest.raises(FileEmpty, match="no text"):
         read(pdf([[]]))

@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
@@ -20,8 +21,8 @@ _OOM = Path("/proc/self/oom_score_adj")
 
 def confine(memory_bytes: int) -> None:
     """Bound memory, forbid changes to files and core dumps, leave the network, die with the parent."""
-    if _OOM.exists():
-        # Where memory runs out for all, this process is to be ended, not the service.
+    # Where memory runs out for all, this process is to be ended, not the service; some containers forbid to say so.
+    with suppress(OSError):
         _OOM.write_text("1000")
     for limit, most in (
         (resource.RLIMIT_AS, memory_bytes),

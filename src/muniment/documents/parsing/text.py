@@ -4,6 +4,7 @@ import codecs
 import re
 
 from muniment.documents.contract import NotText
+from muniment.documents.parsing.encodings import legacy, stateful, unmarked
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -12,9 +13,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_LETTERS = re.compile(r"[A-Za-z]")
+_SAID: dict[str, str] = {
+    "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252",
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "x-sjis": "cp932", "euc-kr": "cp949",
+    "ks_c_5601-1987": "cp949", "iso-8859-9": "cp1254", "iso-8859-8-i": "iso8859_8", "x-gbk": "gb18030",
+}  # fmt: skip
+"""What is meant by names of encodings: their successors, which hold more letters."""
+
 _FEW = 500
 """One broken byte in so many characters is damage, more is another encoding."""
 
@@ -30,13 +36,16 @@ def decode(data: bytes, declared: str | None = None) -> str:
         if data.startswith(mark):
             return normal(_strictly(data[len(mark) :], encoding))
     if b"\x00" in data:
-        raise NotText("the file holds zero bytes: it is no text file, or one in an unmarked encoding; " + _CURE)
+        wide = unmarked(data)
+        if wide is None:
+            raise NotText("the file holds zero bytes: it is no text file; if it is one, " + _CURE)
+        return normal(_strictly(data, wide))
     try:
-        return normal(data.decode())
+        text = data.decode()
     except UnicodeDecodeError:
-        if declared:
-            return normal(_strictly(data, declared))
-        return normal(_damaged(data) or _western(data))
+        return normal(_said(data, declared) or _damaged(data, "utf-8") or _guessed(data))
+    japanese = stateful(data) if "\x1b" in text else None
+    return normal((japanese and _damaged(data, japanese)) or text)
 
 
 def _strictly(data: bytes, encoding: str) -> str:
@@ -49,24 +58,28 @@ def _strictly(data: bytes, encoding: str) -> str:
     return text
 
 
-def _damaged(data: bytes) -> str | None:
-    """UTF-8 with a few broken bytes, each of them marked; null when it is rather something else."""
-    text = data.decode(errors="replace")
+def _said(data: bytes, declared: str | None) -> str | None:
+    """The text as the file says it is encoded; null when that is nothing known, or not true."""
+    name = _SAID.get((declared or "").strip().lower(), declared or "")
+    try:
+        return _damaged(data, name)
+    except (LookupError, ValueError):
+        return None
+
+
+def _damaged(data: bytes, encoding: str) -> str | None:
+    """The text, with a few broken bytes, each of them marked; null when it is rather something else."""
+    text = data.decode(encoding, errors="replace")
     broken = text.count("\ufffd")
     whole = sum(not c.isascii() for c in text) - broken
-    return text if broken < whole and broken * _FEW <= len(text) else None
+    return text if not broken or (broken < whole and broken * _FEW <= len(text)) else None
 
 
-def _western(data: bytes) -> str:
-    """Windows-1252, if the outcome reads like a Western language: nearly all else decodes, too, as gibberish."""
-    try:
-        text = data.decode("cp1252")
-    except UnicodeDecodeError as broken:
-        raise NotText("the bytes are text in no encoding known here; " + _CURE) from broken
-    foreign = sum(not c.isascii() for c in text)
-    plain = len(_LETTERS.findall(text))
-    if _CONTROLS.search(text) or foreign > plain / 2:
-        raise NotText("the bytes are text in no encoding known here; " + _CURE)
+def _guessed(data: bytes) -> str:
+    encoding = unmarked(data) or legacy(data)
+    text = _damaged(data, encoding) if encoding else None
+    if text is None:
+        raise NotText("the bytes are text in no encoding that can be told for sure; " + _CURE)
     return text
 
 
