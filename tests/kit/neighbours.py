@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from muniment.collections.access import standing
-from muniment.collections.contract import CollectionRef, CollectionRefs, IndexRef, Lookup, Purged
+from muniment.collections.contract import CollectionRef, CollectionRefs, Indexes, IndexRef, Lookup, Purged
 from muniment.embedding.contract import Describe, Embedded, EmbeddingModel, EmbedPassages, EmbedQueries
 from muniment.identity.contract import LEVELS, Ids, Level, SubjectIds, SubjectMissing, SubjectNames, Subjects
 from muniment.kernel.caller import Caller, caller
@@ -68,6 +68,13 @@ class Shelves:
         who = caller()
         found = {key: ref for ref in self.refs.values() for key in (ref.name, ref.id)}
         return CollectionRefs(items=tuple(_as_seen(found[n], who) for n in request.collections if n in found))
+
+    async def indexes(self, request: Nothing) -> Indexes:  # noqa: ARG002 - the contract's shape
+        return Indexes(items=tuple({ref.index.name: ref.index for ref in self.refs.values()}.values()))
+
+    def keep(self, name: str, days: int | None) -> None:
+        """For how many days the collection keeps what was replaced."""
+        self.refs[name] = self.refs[name].model_copy(update={"history_days": days})
 
     async def purged(self, request: Purged) -> Nothing:
         self.purged_ids.append(request.collection)

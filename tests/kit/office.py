@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -171,7 +172,7 @@ class Office:
                         return found
                     await asyncio.sleep(0.01)
 
-    async def passages(self, who: str) -> list[Passage]:
+    async def passages(self, who: str, as_of: datetime | None = None) -> list[Passage]:
         """All that the person's searches can show: every point the engine lets through, hydrated."""
         readers = self.callers[who].tokens
         found = [
@@ -180,12 +181,12 @@ class Office:
             for id_, (point, _) in points.items()
             if not readers.isdisjoint(cast("tuple[str, ...]", point.payload["readers"]))
         ]
-        return await self.hydrated(who, found)
+        return await self.hydrated(who, found, as_of)
 
-    async def hydrated(self, who: str, chunks: Sequence[str]) -> list[Passage]:
+    async def hydrated(self, who: str, chunks: Sequence[str], as_of: datetime | None = None) -> list[Passage]:
         """What the second lock lets through of any chunks."""
         with self.asking(who) as room:
-            passages = (await room.hydrate(Hydrate(chunks=tuple(chunks)))).passages
+            passages = (await room.hydrate(Hydrate(chunks=tuple(chunks), as_of=as_of))).passages
         return sorted(passages.values(), key=lambda p: (p.document.key, p.chunk.span.start))
 
     async def listed(self, who: str, collection: str = "handbook", **asked: Any) -> Page[Document]:

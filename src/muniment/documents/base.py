@@ -1,5 +1,6 @@
 """What all of documents' use cases stand on, and its settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,6 +43,13 @@ class DocumentsSettings(ParserSettings):
         description="How long bytes that arrived, and an Idempotency-Key, are kept for their upload.",
     )
     sweep_seconds: float = Field(default=600, gt=0, description="How often what was left over is looked for.")
+    history_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=36_500,
+        description="How many days replaced versions are kept, readable and searchable as of their time, in "
+        "collections that say nothing else; 0 keeps none, unset keeps all.",
+    )
 
 
 class OfVersionJob(Model):
@@ -62,6 +70,14 @@ class Clean(Model):
     index: str | None
     versions: tuple[str, ...]
     blobs: bool
+
+
+class Retire(Model):
+    """The request of the job `retire`: a version that was replaced, and the index in which it was current."""
+
+    document: str
+    version: str
+    index: str
 
 
 class PurgeJob(Model):
@@ -175,6 +191,14 @@ def require_writable(found: Found) -> None:
             f"you may read {found.row.id} but not change it; its owner or the collection's managers may",
             document=found.row.id,
         )
+
+
+def cleaning(versions: Sequence[Row[Any]]) -> list[Clean]:
+    """What is to be removed of versions that are gone, index by index."""
+    by_index: dict[str | None, list[str]] = {}
+    for version in versions:
+        by_index.setdefault(version.index_name, []).append(version.id)
+    return [Clean(index=index, versions=tuple(ids), blobs=True) for index, ids in by_index.items()]
 
 
 def missing(document_id: str) -> DocumentMissing:

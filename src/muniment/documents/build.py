@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from muniment.collections.contract import Collections
 from muniment.documents.base import DocumentsSettings, Parts
 from muniment.documents.contract import Documents
+from muniment.documents.history import History
 from muniment.documents.indexing import Indexing
 from muniment.documents.parsing.pool import Parsers, parsers
 from muniment.documents.reindexing import Reindexing
@@ -67,6 +68,7 @@ def worker(parts: Parts, pool: Parsers) -> Worker:
             "reindex": Reindexing(parts, pool, targets).reindex,
             "access": upkeep.access,
             "clean": upkeep.clean,
+            "retire": History(parts).retire,
             "purge": upkeep.purge,
         },
         concurrency=parts.settings.ingest_at_once,

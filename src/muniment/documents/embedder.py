@@ -24,7 +24,7 @@ class Embedder:
         self, target: Target, title: str, text: str, pieces: Sequence[Piece], known: Mapping[str, UUID]
     ) -> tuple[tuple[str, ...], Matrix]:
         """What is embedded of each piece, and its vector; `known` are points by hash."""
-        texts = tuple(embedded_text(title, piece.section, text[piece.start : piece.end]) for piece in pieces)
+        texts = texts_of(title, text, pieces)
         kept = await self._kept(target, unchanged(pieces, known))
         fresh = [place for place in range(len(pieces)) if place not in kept]
         rows = dict(kept)
@@ -54,14 +54,26 @@ class Embedder:
         payload: Payload,
     ) -> None:
         """Put the pieces into the index; the same again replaces them."""
-        points = tuple(
-            Point(
-                id=point_id(version, piece.number),
-                text=text,
-                language=target.language,
-                payload=payload | {"version": version, "chunk": piece.number},
-            )
-            for piece, text in zip(pieces, texts, strict=True)
-        )
+        points = points_of(version, pieces, texts, language=target.language, payload=payload)
         async with deadline(MOST_SECONDS):
             await self._vectors.upsert(Upsert(index=target.index_name, points=points, vectors=vectors))
+
+
+def texts_of(title: str, text: str, pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """What is embedded of each piece of a text."""
+    return tuple(embedded_text(title, piece.section, text[piece.start : piece.end]) for piece in pieces)
+
+
+def points_of(
+    version: str, pieces: Sequence[Piece], texts: Sequence[str], *, language: str | None, payload: Payload
+) -> tuple[Point, ...]:
+    """The points of the pieces, wherever they are put."""
+    return tuple(
+        Point(
+            id=point_id(version, piece.number),
+            text=text,
+            language=language,
+            payload=payload | {"version": version, "chunk": piece.number},
+        )
+        for piece, text in zip(pieces, texts, strict=True)
+    )

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import Row, select, update
 
+from muniment.collections.contract import HISTORY
 from muniment.documents import access, registry
 from muniment.documents.fields import Effective, filterable
 from muniment.documents.store import documents, versions
@@ -46,9 +47,10 @@ class Indexing:
             current = await registry.version(connection, row.current)
             query = select(versions.c.index_name).where(versions.c.document == document_id).distinct()
             indexes = [name for name in (await connection.scalars(query)).all() if name]
-        seen = registry.seen(row, current)
+        now = document_payload(row, registry.seen(row, current), current, whole=True)
         for index in indexes:
-            await self._set(index, "document", document_id, document_payload(row, seen, current, whole=True))
+            payload = access_payload(row) if index.endswith(HISTORY) else now
+            await self._set(index, "document", document_id, payload)
         async with self._database.write() as connection:
             same = (documents.c.id == document_id, documents.c.acl_version == row.acl_version)
             done = await connection.execute(update(documents).where(*same).values(indexed_acl=row.acl_version))
@@ -76,17 +78,29 @@ def _where(field: str, values: Sequence[str]) -> Filter:
     return (AnyOf(field=field, values=tuple(values)),)
 
 
+def access_payload(row: Row[Any]) -> Payload:
+    """What every point of a document says of who reads it, those of earlier versions too."""
+    readers = access.readers(access.holding(row))
+    return {"readers": tuple(sorted(readers)), "access_level": row.access_level}
+
+
+def point_payload(row: Row[Any], seen: Effective, version: Row[Any]) -> Payload:
+    """What points say that are made for a version which is, or is to be, the current one.
+
+    When it becomes so is not known yet. Its upload is no later, and hydration knows exactly.
+    """
+    return {**document_payload(row, seen, version), "current_from": version.created_at.isoformat()}
+
+
 def document_payload(row: Row[Any], seen: Effective, version: Row[Any] | None, *, whole: bool = False) -> Payload:
     """What every point of a document says, when `version` is what its readers see; `whole` clears the rest."""
-    facts = access.holding(row)
     columns = registry.columns_of(seen, created_at=made_at(row.id), modified_at=modified_at(row, version))
     return {
         **filterable(seen, whole=whole),
-        "readers": tuple(sorted(access.readers(facts))),
+        **access_payload(row),
         "collection": row.collection,
         "document": row.id,
         "key": row.key,
-        "access_level": row.access_level,
         "created_at": columns["created_at"].isoformat(),
         "modified_at": columns["modified_at"].isoformat(),
     }

@@ -3,7 +3,7 @@
 from muniment.documents import ingest_store, registry
 from muniment.documents.base import OfDocumentJob, Parts
 from muniment.documents.embedder import Embedder
-from muniment.documents.indexing import document_payload
+from muniment.documents.indexing import point_payload
 from muniment.documents.ingest_store import Work
 from muniment.documents.parsing.model import Chunked, Parsed
 from muniment.documents.parsing.pool import Parsers
@@ -50,7 +50,10 @@ class Reindexing:
             return True
         done = await self._stored(job, work, pieces, chunked, parsed)
         if done is None:
-            await self._indexing.remove(target.index_name, "version", [row.current])
+            async with self._database.read() as connection:
+                there = await registry.version(connection, row.current)
+            if there is None:
+                await self._indexing.remove(target.index_name, "version", [row.current])
         elif done and len(pieces) < len(before):
             await self._indexing.vectors.delete(
                 DeletePoints(
@@ -66,7 +69,7 @@ class Reindexing:
     async def _indexed(
         self, work: Work, target: Target, parsed: Parsed, pieces: tuple[Piece, ...], before: tuple[Piece, ...]
     ) -> bool:
-        """Put the pieces into the index; false, and none there, when the version is no longer the current one."""
+        """Put the pieces into the index; false when the version is no longer the current one."""
         version = work.version.id
         # Only what stays in its place: another point may have been written over before it is read.
         known = {
@@ -80,10 +83,11 @@ class Reindexing:
             async with self._indexing.lock(work.document.id):
                 async with self._database.read() as connection:
                     fresh = await ingest_store.work(connection, version)
-                if fresh is None or fresh.document.current != version:
+                if fresh is None:
                     await self._indexing.remove(target.index_name, "version", [version])
-                    return False
-                payload = document_payload(
+                if fresh is None or fresh.document.current != version:
+                    return False  # its points are for the job `retire` to move
+                payload = point_payload(
                     fresh.document, registry.seen(fresh.document, fresh.version), fresh.version
                 )
                 await self._embedder.upsert(target, version, some, texts=texts, vectors=vectors, payload=payload)
@@ -92,7 +96,7 @@ class Reindexing:
     async def _stored(
         self, job: Job, work: Work, pieces: tuple[Piece, ...], chunked: Chunked, parsed: Parsed
     ) -> bool | None:
-        """Whether the chunks are kept; false when the title has changed again, None when the version retired."""
+        """Whether the chunks are kept; false when the title has changed again, None when they are not wanted."""
         version = work.version.id
         async with self._database.write() as connection:
             fresh = await registry.document(connection, work.document.id, lock=True)

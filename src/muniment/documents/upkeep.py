@@ -3,10 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
-from muniment.collections.contract import Collections, Purged
+from muniment.collections.contract import HISTORY, Collections, Purged
 from muniment.documents.base import Clean, OfDocumentJob, Parts, PurgeJob
+from muniment.documents.history import History
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.saga import blob_key
 from muniment.documents.store import documents, jobs, uploads, versions
@@ -24,6 +25,7 @@ class Upkeep:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._database, self._indexing = parts, parts.database, parts.indexing
         self._collections: Collections = parts.collections
+        self._history = History(parts)
 
     async def access(self, job: Job) -> None:
         """Bring the index to what the tables say of a document, if the request that changed it could not."""
@@ -35,7 +37,10 @@ class Upkeep:
         A version that was given up may have been taken up again since: its points are not ours to remove.
         """
         what = Clean.model_validate(job.request)
-        over = versions.c.state.in_(("retired", "failed"))
+        # What was current once is for the job `retire` to move.
+        over = or_(
+            versions.c.state == "failed", and_(versions.c.state == "retired", versions.c.current_from.is_(None))
+        )
         query = select(versions.c.id).where(versions.c.id.in_(what.versions), ~over)
         async with self._database.read() as connection:
             alive = set((await connection.scalars(query)).all())
@@ -49,7 +54,8 @@ class Upkeep:
         of_collection = documents.c.collection == collection
         query = select(versions.c.index_name).distinct().join(documents).where(of_collection)
         async with self._database.read() as connection:
-            indexes = [name for name in (await connection.scalars(query)).all() if name]
+            known = {name.removesuffix(HISTORY) for name in (await connection.scalars(query)).all() if name}
+        indexes = [index + ending for index in sorted(known) for ending in ("", HISTORY)]
         done = 0
         while True:
             async with self._database.read() as connection:
@@ -78,11 +84,12 @@ class Upkeep:
         old = timedelta(hours=settings.staging_hours)
         while True:
             await self._give_up_lost()
+            await self._history.expire()
             async with self._database.write() as connection:
                 before = now() - old
                 await connection.execute(delete(uploads).where(uploads.c.created_at < before))
                 # Nobody was given the id of a job that only keeps the index in step.
-                done = (jobs.c.state == "succeeded", jobs.c.kind.in_(("access", "clean")))
+                done = (jobs.c.state == "succeeded", jobs.c.kind.in_(("access", "clean", "retire")))
                 await connection.execute(delete(jobs).where(*done, jobs.c.ended_at < before))
             swept = await self._parts.blobs.sweep(old.total_seconds())
             if swept:

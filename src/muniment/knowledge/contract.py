@@ -12,7 +12,7 @@ from muniment.retrieval.contract import Filters, Hit
 
 
 class Ask(Model):
-    """`model`: auto, extractive, or a configured name. `conversation` and `as_of` are not available yet."""
+    """`model`: auto, extractive, or a configured name. `as_of` as in Search; no `conversation` yet."""
 
     question: Text = Field(min_length=1, max_length=8192)
     collections: tuple[str, ...] | None = None

@@ -103,8 +103,6 @@ class CheckedKnowledge(Knowledge):
 
     async def _answered(self, request: Ask) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
-        if request.as_of is not None:
-            raise NotAvailable("as_of: earlier versions cannot be asked in this version of Muniment")
         if request.conversation is not None:
             raise NotAvailable("conversation: questions stand alone in this version of Muniment")
         if request.model not in {"auto", EXTRACTIVE}:
@@ -139,12 +137,18 @@ class CheckedKnowledge(Knowledge):
                     collections=request.collections,
                     filters=request.filters,
                     limit=self._hits,
+                    as_of=request.as_of,
                 )
             )
         )
         weigh = asyncio.ensure_future(
             self._retrieval.weigh(
-                Weigh(text=request.question, collections=request.collections, filters=request.filters)
+                Weigh(
+                    text=request.question,
+                    collections=request.collections,
+                    filters=request.filters,
+                    as_of=request.as_of,
+                )
             )
         )
         try:

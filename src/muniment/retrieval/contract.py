@@ -14,7 +14,11 @@ Filters = dict[str, JsonValue]
 
 
 class Search(Model):
-    """`collections` null: all that the caller may read."""
+    """`collections` null: all that the caller may read.
+
+    `as_of`: the versions that were current then. Raises Invalid for a time to come, NotAvailable where a
+    collection that is named, or every one, keeps no earlier versions.
+    """
 
     query: Text = Field(min_length=1, max_length=8192)
     collections: tuple[str, ...] | None = None
@@ -45,7 +49,7 @@ class Hit(Model):
 
 
 class Hits(Model):
-    """Best first. `degraded` lists what was missing (`dense`, `rerank`, `cache`)."""
+    """Best first. `degraded` lists what was missing (`dense`, `rerank`, `cache`, `history`)."""
 
     hits: tuple[Hit, ...]
     took_ms: float
@@ -58,6 +62,7 @@ class Weigh(Model):
     text: Text = Field(min_length=1, max_length=8192)
     collections: tuple[str, ...] | None = None
     filters: Filters = Field(default={})
+    as_of: Time | None = None
 
 
 class Weights(Model):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,11 +19,11 @@ from muniment.models.contract import ModelUnavailable
 from muniment.retrieval.contract import Hit, Hits, Scores, Search, Weigh, Weights
 from muniment.retrieval.filters import conditions
 from muniment.retrieval.fusion import Ranked, fuse, merge
+from muniment.retrieval.past import EVERYWHERE, Place, Reach, places, reach, require_past
 from muniment.vectors.contract import (
     AnyOf,
     AnyQuery,
     DenseQuery,
-    Filter,
     Found,
     IndexMissing,
     KeywordQuery,
@@ -41,11 +42,11 @@ MOST_CANDIDATES = 1000
 
 
 class _Scope(NamedTuple):
-    """Where one request looks: index names with their embedding model, a filter, and the language if it is one."""
+    """Where one request looks, the language if it is one, and whether earlier versions may be missing."""
 
-    indexes: dict[str, str]
-    filter: Filter
+    places: tuple[Place, ...]
     language: str | None
+    forgets: bool
 
 
 class HybridRetrieval:
@@ -69,12 +70,10 @@ class HybridRetrieval:
     async def search(self, request: Search) -> Hits:
         """As the contract says."""
         started = time.perf_counter()
-        if request.as_of is not None:
-            raise NotAvailable("as_of: earlier versions are not searchable in this version of Muniment")
         if request.explain:
             raise NotAvailable("explain: explanations are not built in this version of Muniment")
-        scope = await self._scope(request.collections, conditions(request.filters))
-        degraded: list[str] = []
+        scope = await self._scope(request)
+        degraded = ["history"] if scope.forgets else []
         vectors = await self._embedded(request, scope, degraded)
         hits = await self._hits(request, scope, vectors) if caller().tokens else []
         took_ms = round((time.perf_counter() - started) * 1000, 3)
@@ -82,15 +81,19 @@ class HybridRetrieval:
 
     async def weigh(self, request: Weigh) -> Weights:
         """As the contract says. Over several indexes a term weighs what it weighs where it is most common."""
-        scope = await self._scope(request.collections, conditions(request.filters))
+        scope = await self._scope(request)
         readers = caller().tokens
-        if not readers or not scope.indexes:
+        if not readers or not scope.places:
             return Weights(weights={}, unknown=())
         asked = [
             WeighTerms(
-                index=index, text=request.text, language=scope.language, readers=readers, filter=scope.filter
+                index=place.name,
+                text=request.text,
+                language=scope.language,
+                readers=readers,
+                filter=place.filter,
             )
-            for index in scope.indexes
+            for place in scope.places
         ]
         found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in asked)) if w is not None]
         if not found:
@@ -114,20 +117,33 @@ class HybridRetrieval:
         except IndexMissing:
             return Found(lists=tuple(() for _ in search.queries))
 
-    async def _scope(self, names: Sequence[str] | None, wanted: Filter) -> _Scope:
-        withheld = tuple(sorted(caller().withheld))
-        if names is None:
+    async def _scope(self, request: Search | Weigh) -> _Scope:
+        wanted, as_of = conditions(request.filters), request.as_of
+        if as_of is not None:
+            require_past(as_of)
+        if request.collections is None:
+            kept = await self._reach(as_of)
+            closed = tuple(sorted({*caller().withheld, *kept.off}))
+            open_only = (NoneOf(field="collection", values=closed),) if closed else ()
             indexes = (await self._all_indexes()).items
-            open_only = (NoneOf(field="collection", values=withheld),) if withheld else ()
-            return _Scope({i.name: i.model for i in indexes}, wanted + open_only, None)
-        refs = await self._visible(names)
+            return _Scope(places(indexes, wanted + open_only, as_of), None, kept.forgets)
+        refs = await self._visible(request.collections)
+        kept = await self._reach(as_of, refs)
         languages = {ref.language for ref in refs}
         chosen = (AnyOf(field="collection", values=tuple(ref.id for ref in refs)),) if refs else ()
-        return _Scope(
-            {ref.index.name: ref.index.model for ref in refs},
-            wanted + chosen,
-            languages.pop() if len(languages) == 1 else None,
-        )
+        language = languages.pop() if len(languages) == 1 else None
+        return _Scope(places([ref.index for ref in refs], wanted + chosen, as_of), language, kept.forgets)
+
+    async def _reach(self, as_of: datetime | None, refs: Sequence[CollectionRef] | None = None) -> Reach:
+        """How far back the collections, or all that the caller reads in, can be searched.
+
+        Raises NotAvailable where they cannot.
+        """
+        if as_of is None:
+            return EVERYWHERE
+        ids = None if refs is None else tuple(ref.id for ref in refs)
+        kept = (await self._documents.history(CountReadable(collections=ids))).days
+        return reach(kept, as_of, None if refs is None else {ref.id: ref.name for ref in refs})
 
     async def _all_indexes(self) -> Indexes:
         """As of the caller's epoch, which moves with every change of a collection: asked once for each."""
@@ -161,7 +177,7 @@ class HybridRetrieval:
         if request.mode == "keyword" or not caller().tokens:
             return {}
         found: dict[str, Matrix] = {}
-        for model in sorted(set(scope.indexes.values())):
+        for model in sorted({place.model for place in scope.places}):
             try:
                 asked = EmbedQueries(model=model, texts=(request.query,))
                 found[model] = (await self._embedding.embed_queries(asked)).vectors
@@ -195,15 +211,17 @@ class HybridRetrieval:
     ) -> tuple[list[Ranked], bool]:
         """Candidates in their order, and whether the engine has more of them."""
         asked = []
-        for index, model in scope.indexes.items():
+        for place in scope.places:
             queries: list[AnyQuery] = []
-            if model in vectors:
-                queries.append(DenseQuery(vector=vectors[model], limit=pool))
+            if place.model in vectors:
+                queries.append(DenseQuery(vector=vectors[place.model], limit=pool))
             if request.mode != "dense":
                 queries.append(KeywordQuery(text=request.query, language=scope.language, limit=pool))
             if queries:
                 asked.append(
-                    SearchPoints(index=index, queries=tuple(queries), readers=caller().tokens, filter=scope.filter)
+                    SearchPoints(
+                        index=place.name, queries=tuple(queries), readers=caller().tokens, filter=place.filter
+                    )
                 )
         found = await asyncio.gather(*(self._found(search) for search in asked))
         orders = []
@@ -225,7 +243,8 @@ class HybridRetrieval:
             spare = self._spare if dropped or request.group_by else 0
             ahead = request.limit - len(hits) + spare
             batch, waiting = waiting[:ahead], waiting[ahead:]
-            read = (await self._documents.hydrate(Hydrate(chunks=tuple(r.id for r in batch)))).passages
+            asked = Hydrate(chunks=tuple(r.id for r in batch), as_of=request.as_of)
+            read = (await self._documents.hydrate(asked)).passages
             for place in batch:
                 if len(hits) == request.limit:
                     break

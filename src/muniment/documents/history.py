@@ -1,0 +1,181 @@
+"""Versions that were replaced: their points move to the history index, and go when their time is over."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.collections.contract import HISTORY, CollectionRef, Lookup
+from muniment.documents import ingest_store, registry
+from muniment.documents.base import ATTEMPTS, DocumentsSettings, Parts, Retire, cleaning
+from muniment.documents.embedder import points_of, texts_of
+from muniment.documents.fields import Layer
+from muniment.documents.indexing import access_payload, document_payload
+from muniment.documents.ingest_store import Work
+from muniment.documents.pieces import Piece, point_id
+from muniment.documents.store import documents, versions
+from muniment.kernel.deadline import MOST_SECONDS, deadline
+from muniment.kernel.jobs import Job
+from muniment.kernel.logs import get_logger
+from muniment.kernel.model import now
+from muniment.vectors.contract import EnsureIndex, FetchVectors, IndexMissing, Payload, Upsert
+
+_log = get_logger(__name__)
+_SLICE = 256
+"""Points that move at once."""
+
+_AT_ONCE, _MOST_SLICES = 200, 50
+"""Versions that are forgotten in one transaction, and transactions in one round."""
+
+
+class History:
+    """Handles the job `retire`, and forgets what is kept for longer than its collection wants."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._database = parts, parts.database
+        self._indexing, self._vectors = parts.indexing, parts.indexing.vectors
+
+    async def retire(self, job: Job) -> None:
+        """Move a version's points; again is as once, and of a version that is gone none are left."""
+        what = Retire.model_validate(job.request)
+        moved = None
+        while moved is None:
+            moved = await self._moved(what)
+        # Whoever still took the version for the current one wrote its points under this lock, or sees its error.
+        async with self._indexing.lock(what.document):
+            await self._indexing.remove(what.index, "version", [what.version])
+        if not moved:
+            await self._indexing.remove(what.index + HISTORY, "version", [what.version])
+
+    async def _moved(self, what: Retire) -> bool | None:
+        """Whether the history index has the points now; None to try again, false when the version is gone."""
+        async with self._database.read() as connection:
+            work = await ingest_store.work(connection, what.version)
+        if work is None:
+            return False
+        refs = (await self._parts.collections.lookup(Lookup(collections=(work.document.collection,)))).items
+        if not refs:
+            return False  # its documents are being purged
+        if days_kept(refs[0], self._parts.settings) == 0:
+            async with self._database.write() as connection:
+                await self._forget(connection, work.document.collection, [work.version])
+            return False
+        history = what.index + HISTORY
+        if work.version.index_name == history:
+            await self._indexing.set_version(history, what.version, access_payload(work.document))
+            return True
+        count = await self._copy(work, what.index, refs[0].language)
+        async with self._database.write() as connection:
+            document = await registry.document(connection, what.document, lock=True)
+            if document is not None and document.acl_version != work.document.acl_version:
+                return None
+            # From here on the history index hears of a change of readers.
+            values = {"index_name": history, "indexed_chunks": count}
+            return document is not None and await registry.change_version(connection, what.version, values)
+
+    async def _copy(self, work: Work, index: str, language: str | None) -> int:
+        """Put the points into the history index, with the vectors that they have; how many there are."""
+        version = work.version
+        async with self._database.read() as connection:
+            parsed = await ingest_store.parsed_text(connection, version.id)
+            pieces = await ingest_store.pieces(connection, version.id)
+        if parsed is None:
+            return 0
+        payload, copied = _payload(work), 0
+        for start in range(0, len(pieces), _SLICE):
+            some = pieces[start : start + _SLICE]
+            with suppress(IndexMissing):  # somebody removed the index: there is nothing to move
+                texts = texts_of(version.title, parsed.text, some)
+                copied += await self._copy_some(index, version.id, some, texts, language, payload)
+        if copied < len(pieces):
+            _log.warning("history lacks points", version=version.id, chunks=len(pieces), points=copied)
+        return copied
+
+    async def _copy_some(
+        self,
+        index: str,
+        version: str,
+        pieces: Sequence[Piece],
+        texts: Sequence[str],
+        language: str | None,
+        payload: Payload,
+    ) -> int:
+        ids = tuple(point_id(version, piece.number) for piece in pieces)
+        fetched = await self._vectors.fetch(FetchVectors(index=index, ids=ids))
+        if not fetched.ids:
+            return 0
+        made = {point.id: point for point in points_of(version, pieces, texts, language=language, payload=payload)}
+        points = tuple(made[id_] for id_ in fetched.ids)
+        history = index + HISTORY
+        await self._vectors.ensure(EnsureIndex(index=history, dimensions=fetched.vectors.shape[1]))
+        async with deadline(MOST_SECONDS):
+            await self._vectors.upsert(Upsert(index=history, points=points, vectors=fetched.vectors))
+        return len(points)
+
+    async def expire(self) -> None:
+        """Forget what is over its time, so much of it at once."""
+        query = select(documents.c.collection).distinct().join(versions).where(versions.c.state == "retired")
+        async with self._database.read() as connection:
+            collections = tuple((await connection.scalars(query)).all())
+        if not collections:
+            return
+        slices = 0
+        for ref in (await self._parts.collections.lookup(Lookup(collections=collections))).items:
+            days = days_kept(ref, self._parts.settings)
+            if days is None:
+                continue
+            before = now() - timedelta(days=days)
+            while slices < _MOST_SLICES and await self._expired(ref.id, before):
+                slices += 1
+
+    async def _expired(self, collection: str, before: datetime) -> bool:
+        """Whether there was something to forget."""
+        over = func.coalesce(versions.c.current_to, versions.c.created_at) <= before
+        query: Select[Any] = (
+            select(versions.c.id, versions.c.index_name)
+            .join(documents)
+            .where(documents.c.collection == collection, versions.c.state == "retired", over)
+            .limit(_AT_ONCE)
+        )
+        async with self._database.write() as connection:
+            rows = (await connection.execute(query)).all()
+            await self._forget(connection, collection, rows)
+        return bool(rows)
+
+    async def _forget(self, connection: AsyncConnection, collection: str, rows: Sequence[Row[Any]]) -> None:
+        """Rows and text go with the commit; points and bytes by a job."""
+        await connection.execute(delete(versions).where(versions.c.id.in_([row.id for row in rows])))
+        for clean in cleaning(rows):
+            await self._parts.jobs.enqueue(connection, "clean", clean, subject=collection, max_attempts=ATTEMPTS)
+
+
+def days_kept(ref: CollectionRef, settings: DocumentsSettings) -> int | None:
+    """How long the collection keeps what was replaced; None for ever."""
+    return settings.history_days if ref.history_days is None else ref.history_days
+
+
+def retired(document: Row[Any], version: Row[Any], at: datetime) -> dict[str, Any]:
+    """The columns of a version from the moment on in which the next one is current.
+
+    What was changed by hand until then becomes its own, so that it says for ever what its readers saw.
+    """
+    options, patched = Layer.model_validate(version.options), Layer.model_validate(document.patched)
+    own = Layer(
+        fields=options.fields | patched.fields | {"title": registry.seen(document, version).title},
+        metadata=options.metadata | patched.metadata,
+    )
+    return {"state": "retired", "current_to": at, "options": own.model_dump()}
+
+
+def _payload(work: Work) -> Payload:
+    """What the points said while the version was the current one, for those who may read it today."""
+    version = work.version
+    seen = registry.seen(work.document, version, patched=Layer())
+    return {
+        **document_payload(work.document, seen, version),
+        "current_from": version.current_from.isoformat(),
+        "current_to": version.current_to.isoformat(),
+    }
