@@ -2,6 +2,7 @@
 
 import pytest
 
+from kit.blobs import get
 from kit.office import Office, text_document
 from muniment.collections.contract import CollectionMissing
 from muniment.documents.contract import (
@@ -34,7 +35,7 @@ async def test_a_document_is_kept_read_found_and_told_of(office: Office) -> None
         text = await room.text(OfVersion(id=document.id))
         content = await room.content(OfVersion(id=document.id))
         listed = await room.list(ListDocuments(collection="handbook"))
-    assert await office.blobs.get(content.blob) == LEASES.encode()
+    assert await get(office.blobs, content.blob) == LEASES.encode()
     assert [d.id for d in listed.items] == [document.id]
     (passage,) = await office.passages("ben")
     assert passage.chunk.text == text.text[passage.chunk.span.start : passage.chunk.span.end]

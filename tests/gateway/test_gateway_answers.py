@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.fakes import ADMIN, AT, MONITOR, READER, collection
 from gateway.test_gateway_calls import problem
+from kit.blobs import put
 from muniment.collections.contract import CollectionMissing, DeletedCollection
 from muniment.documents.contract import Content, Counts, Progress, Run, Span
 from muniment.gateway.ask import wants_events
@@ -232,7 +233,7 @@ def test_which_form_of_answer_is_wanted(accept, expected):
 
 
 async def test_contents_are_saved_and_never_shown(house, blobs):
-    await blobs.put("documents/1", b"<script>alert(1)</script>" * 100_000)
+    await put(blobs, "documents/1", b"<script>alert(1)</script>" * 100_000)
     name = 'folder/x"\r\nSet-Cookie: a=b\\; \N{GRINNING FACE}.html'
     content = Content(blob="documents/1", name=name, media_type="text/html\r\nx: y", size_bytes=2_500_000)
     made = house({"Documents.content": content})
@@ -256,7 +257,7 @@ async def test_a_content_whose_blob_is_gone_is_a_problem(house):
 
 
 async def test_an_empty_content(house, blobs):
-    await blobs.put("documents/1", b"")
+    await put(blobs, "documents/1", b"")
     content = Content(blob="documents/1", name="", media_type="text/plain", size_bytes=0)
     async with house({"Documents.content": content}).client() as http:
         reply = await http.get("/api/v1/documents/doc_1/content")

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.fakes import READER, collection_ref, uploaded
 from gateway.test_gateway_calls import problem
+from kit.blobs import get
 from muniment.collections.contract import CollectionRefs
 from muniment.documents.contract import Counts, Uploaded, UploadedDocument
 from muniment.kernel.problems import Forbidden, Unavailable
@@ -40,7 +41,7 @@ async def test_files_are_staged_and_handed_over_in_order(house, blobs):
 
     async def upload(request):
         for document in request.documents:
-            received[document.name] = (await blobs.get(document.content.key), document.content.sha256)
+            received[document.name] = (await get(blobs, document.content.key), document.content.sha256)
         return uploaded(request)
 
     made = house({"Documents.upload": upload})

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.blobs import get, put
 from muniment.kernel.blobs import BadBlobKey, BlobMissing, Blobs, _checked
 from muniment.kernel.problems import NotAvailable, TooLarge, Unavailable
 
@@ -38,7 +39,7 @@ async def test_staged_then_adopted(blobs, tmp_path):
 
 async def test_an_empty_blob_is_a_blob(blobs):
     staged = await blobs.stage(pieces(), limit_bytes=0)
-    assert await blobs.get(staged.key) == b""
+    assert await get(blobs, staged.key) == b""
 
 
 async def test_over_the_limit_nothing_is_kept(blobs, tmp_path):
@@ -70,25 +71,29 @@ async def test_a_broken_or_cancelled_upload_leaves_nothing(blobs, tmp_path):
     assert files(tmp_path) == []
 
 
-async def test_put_replaces_and_delete_repeats(blobs):
-    await blobs.put("a/b", b"1")
-    await blobs.put("a/b", b"2")
-    assert await blobs.get("a/b") == b"2"
+async def test_delete_repeats(blobs):
+    await put(blobs, "a/b", b"1")
     await blobs.delete("a/b")
     await blobs.delete("a/b")
     assert not await blobs.exists("a/b")
 
 
 async def test_what_is_not_there_is_missing(blobs):
-    for asked in (blobs.get("a/b"), blobs.path("a/b"), blobs.adopt("staging/x", "a/b")):
+    for asked in (blobs.keys("a"), blobs.path("a/b"), blobs.adopt("staging/x", "a/b")):
         with pytest.raises(BlobMissing):
             await asked
     with pytest.raises(BlobMissing):
         await anext(blobs.stream("a/b"))
 
 
+async def test_the_keys_in_a_folder_are_listed(blobs):
+    for key in ("documents/1", "documents/2", "models/3"):
+        await put(blobs, key, b"x")
+    assert sorted(await blobs.keys("documents")) == ["documents/1", "documents/2"]
+
+
 async def test_sweep_takes_what_was_left_behind_and_nothing_else(blobs, tmp_path):
-    await blobs.put("documents/doc_1", b"kept")
+    await put(blobs, "documents/doc_1", b"kept")
     old, new = [await blobs.stage(pieces(b"1"), limit_bytes=1) for _ in range(2)]
     part = tmp_path / "blobs" / "staging" / "blob_killed#1"
     part.write_bytes(b"half")
@@ -102,7 +107,7 @@ async def test_sweep_takes_what_was_left_behind_and_nothing_else(blobs, tmp_path
     "key", ["", "/", "/etc/passwd", "a/../b", "..", "a//b", "a/", "./a", "a\\b", "a b", "ä", "a\n", "a#1", "%2e"]
 )
 async def test_tricky_keys_are_refused(blobs, key):
-    for asked in (blobs.get(key), blobs.put(key, b""), blobs.delete(key), blobs.adopt("staging/x", key)):
+    for asked in (blobs.keys(key), blobs.delete(key), blobs.adopt("staging/x", key)):
         with pytest.raises(BadBlobKey):
             await asked
 

@@ -96,21 +96,6 @@ class Blobs:
                 raise
         await self._sync(target)
 
-    async def put(self, key: str, data: bytes) -> None:
-        """Keep `data` under `key`, in place of what was there."""
-        with _plain(_checked(key)):
-            await obstore.put_async(self._store, key, data)
-            await self._sync(key)
-
-    async def get(self, key: str) -> bytes:
-        """The whole blob.
-
-        Raises BlobMissing.
-        """
-        with _plain(_checked(key)):
-            found = await obstore.get_async(self._store, key)
-            return bytes(await found.bytes_async())
-
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The blob in pieces of about a megabyte.
 
@@ -137,6 +122,13 @@ class Blobs:
                 await obstore.delete_async(self._store, key)
         except BlobMissing:
             return
+
+    async def keys(self, folder: str) -> list[str]:
+        """Every key that is `folder/` and one part more."""
+        with _plain(_checked(folder)):
+            return await asyncio.to_thread(
+                lambda: [f"{folder}/{file.name}" for file in (self._folder / folder).iterdir()]
+            )
 
     async def path(self, key: str) -> Path:
         """A local file with the blob's bytes, for libraries that read files only; not to be written.
