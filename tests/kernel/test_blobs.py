@@ -32,7 +32,7 @@ async def test_staged_then_adopted(blobs, tmp_path):
     await blobs.adopt(staged.key, "documents/doc_1/1")
     await blobs.adopt(staged.key, "documents/doc_1/1")
     assert files(tmp_path) == ["documents/doc_1/1"]
-    assert await blobs.get("documents/doc_1/1") == body
+    assert await get(blobs, "documents/doc_1/1") == body
     assert b"".join([piece async for piece in blobs.stream("documents/doc_1/1")]) == body
     assert (await blobs.path("documents/doc_1/1")).read_bytes() == body
 

@@ -126,9 +126,8 @@ class Blobs:
     async def keys(self, folder: str) -> list[str]:
         """Every key that is `folder/` and one part more."""
         with _plain(_checked(folder)):
-            return await asyncio.to_thread(
-                lambda: [f"{folder}/{file.name}" for file in (self._folder / folder).iterdir()]
-            )
+            names = await asyncio.to_thread(os.listdir, self._folder / folder)
+        return [f"{folder}/{name}" for name in names]
 
     async def path(self, key: str) -> Path:
         """A local file with the blob's bytes, for libraries that read files only; not to be written.
