@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ async def versions_of(office: Office, document: str | None, who: str = "ada") ->
     return (await office.get(who, document)).versions
 
 
-async def changed_once(office: Office, **options: object) -> tuple[str, datetime]:
+async def changed_once(office: Office, **options: Any) -> tuple[str, datetime]:
     """A document that said alpha and now says beta, and the moment of the change."""
     put = await office.put("ada", "a.md", "alpha", **options)
     await office.put("ada", "a.md", "beta", **options)

@@ -52,7 +52,7 @@ class Shelf:
     """Retrieval: gives `hits` whatever is asked, and weighs every term the same."""
 
     def __init__(self, *hits, degraded=()):
-        self.hits, self.degraded, self.searches = hits, degraded, []
+        self.hits, self.degraded, self.searches, self.weighed = hits, degraded, [], []
         self.problem = None
 
     async def search(self, request):
@@ -63,6 +63,7 @@ class Shelf:
         return Hits(hits=self.hits, took_ms=1, degraded=self.degraded)
 
     async def weigh(self, request):
+        self.weighed.append(request)
         return Weights(weights=dict.fromkeys(terms(request.text), 2.0), unknown=())
 
 

@@ -129,11 +129,18 @@ async def test_keyword_hits_have_evidence_too(shelf):
     assert not (await knowledge(shelf, Said()).ask(Ask(question=QUESTION, model="extractive"))).abstained
 
 
-@pytest.mark.parametrize("extra", [{"as_of": datetime(2026, 1, 1, tzinfo=UTC)}, {"conversation": "cnv_1"}])
-async def test_what_is_not_built_is_refused_at_once(shelf, extra):
+async def test_what_is_not_built_is_refused_at_once(shelf):
     with pytest.raises(NotAvailable):
-        await anext(knowledge(shelf, Said()).answer(Ask(question=QUESTION, **extra)))
+        await anext(knowledge(shelf, Said()).answer(Ask(question=QUESTION, conversation="cnv_1")))
     assert shelf.searches == []
+
+
+async def test_a_question_as_of_a_time_is_searched_and_weighed_as_of_it(shelf):
+    then = datetime(2026, 1, 1, tzinfo=UTC)
+    answer = await knowledge(shelf, Said()).ask(Ask(question=QUESTION, model="extractive", as_of=then))
+    assert_sound(answer)
+    assert {asked.as_of for asked in (*shelf.searches, *shelf.weighed)} == {then}
+    assert len(shelf.weighed) == 1
 
 
 async def test_an_unknown_model_is_refused_even_without_evidence():

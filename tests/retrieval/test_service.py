@@ -1,5 +1,6 @@
 """Retrieval between its neighbours: the access filter, refill, degradation, grouping."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -10,6 +11,7 @@ from muniment.documents.contract import (
     ChunkText,
     Counts,
     DocumentBrief,
+    HistoryKept,
     ParentText,
     Passage,
     Passages,
@@ -20,7 +22,7 @@ from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.problems import Invalid, NotAvailable, Unavailable
 from muniment.retrieval.contract import Search, Weigh
 from muniment.retrieval.service import HybridRetrieval
-from muniment.vectors.contract import AnyOf, Found, IndexMissing, NoneOf, ScoredPoint, TermWeights
+from muniment.vectors.contract import AnyOf, Found, IndexMissing, NoneOf, NotAfter, Range, ScoredPoint, TermWeights
 
 INDEX = IndexRef(name="m.r.1", model="m", recipe="r", generation=1)
 
@@ -44,11 +46,17 @@ class Shelves:
 class Reader:
     """Documents: two chunks each; those in `stale` are not current any more."""
 
-    def __init__(self, stale=(), readable=None):
+    def __init__(self, stale=(), readable=None, kept=None):
         self.stale, self.readable, self.asked = set(stale), readable or {}, []
+        self.kept, self.times = kept or {}, []
+
+    async def history(self, request):
+        named = self.kept if request.collections is None else request.collections
+        return HistoryKept(days={collection: self.kept.get(collection) for collection in named})
 
     async def hydrate(self, request):
         self.asked.append(len(request.chunks))
+        self.times.append(request.as_of)
         return Passages(passages={c: passage(c) for c in request.chunks if number(c) not in self.stale})
 
     async def count_readable(self, request):
@@ -212,8 +220,6 @@ async def test_a_collection_is_seen_by_a_reader_of_one_of_its_documents():
 async def test_what_is_not_built_is_said():
     service, _ = room()
     with pytest.raises(NotAvailable):
-        await search(service, as_of="2026-01-01T00:00:00Z")
-    with pytest.raises(NotAvailable):
         await search(service, explain=True)
 
 
@@ -242,3 +248,68 @@ async def test_before_the_first_document_nothing_is_found_and_nothing_fails():
     assert (await search(service)).hits == ()
     with calling_as(ADA):
         assert (await service.weigh(Weigh(text="leases"))).weights == {}
+
+
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_an_earlier_time_is_looked_for_in_what_is_current_and_in_what_was():
+    reader = Reader()
+    service, engine = room(reader)
+    await search(service, as_of=THEN, collections=("open",))
+    wanted = (AnyOf(field="collection", values=("col_open",)),)
+    begun, ended = NotAfter(field="current_from", at=THEN), Range(field="current_to", gt=THEN)
+    assert {asked.index: asked.filter for asked in engine.asked} == {
+        "m.r.1": (*wanted, begun),
+        "m.r.1.history": (*wanted, Range(field="current_from", lte=THEN), ended),
+    }
+    assert all(asked.readers == {"usr_1"} for asked in engine.asked)
+    assert set(reader.times) == {THEN}
+    engine.asked.clear()
+    with calling_as(ADA):
+        await service.weigh(Weigh(text="leases", as_of=THEN))
+    assert [asked.index for asked in engine.asked] == ["m.r.1", "m.r.1.history"]
+    engine.asked.clear()
+    await search(service)
+    assert [asked.index for asked in engine.asked] == ["m.r.1"]
+
+
+async def test_a_time_to_come_is_refused():
+    service, engine = room()
+    with pytest.raises(Invalid) as wrong:
+        await search(service, as_of=datetime.now(UTC) + timedelta(hours=1))
+    assert wrong.value.extra["errors"][0]["field"] == "as_of"
+    with pytest.raises(Invalid), calling_as(ADA):
+        await service.weigh(Weigh(text="leases", as_of=datetime.now(UTC) + timedelta(hours=1)))
+    assert engine.asked == []
+
+
+async def test_a_collection_without_history_is_refused_by_name_and_left_out_of_all():
+    service, engine = room(Reader(kept={"col_open": 0, "col_shut": None}))
+    with pytest.raises(NotAvailable, match="open") as refused:
+        await search(service, as_of=THEN, collections=("open",))
+    assert refused.value.extra["collections"] == ["open"]
+    assert engine.asked == []
+    found = await search(service, as_of=THEN)
+    assert found.degraded == ("history",)
+    assert all(NoneOf(field="collection", values=("col_gone", "col_open")) in a.filter for a in engine.asked)
+    engine.asked.clear()
+    assert (await search(service)).degraded == ()
+    assert engine.asked[0].filter == (NoneOf(field="collection", values=("col_gone",)),)
+
+
+async def test_where_no_collection_keeps_history_there_is_none():
+    service, _ = room(Reader(kept={"col_open": 0, "col_shut": 0}))
+    with pytest.raises(NotAvailable):
+        await search(service, as_of=THEN)
+    with pytest.raises(NotAvailable), calling_as(ADA):
+        await service.weigh(Weigh(text="leases", as_of=THEN))
+    service, _ = room(Reader(kept={}))
+    assert (await search(service, as_of=THEN)).degraded == ()
+
+
+async def test_before_what_is_kept_the_answer_says_that_it_may_lack_something():
+    service, _ = room(Reader(kept={"col_open": 30}))
+    for days, degraded in ((31, ("history",)), (29, ())):
+        found = await search(service, as_of=datetime.now(UTC) - timedelta(days=days), collections=("open",))
+        assert found.degraded == degraded
