@@ -1,6 +1,6 @@
 """Changes to documents: fields, access, and their end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, insert, select
@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionMissing, Lookup
 from muniment.documents import access, registry, run_store
+from muniment.documents.attaching import removed
 from muniment.documents.base import (
     ATTEMPTS,
     AccessChanged,
-    Clean,
     DocumentChanged,
     Found,
     OfDocumentJob,
@@ -79,7 +79,10 @@ class Changing(Reading):
         return await self._access((await self._to_change(request.id)).row)
 
     async def set_access(self, request: SetAccess) -> Access:
-        """In force in SQL with the commit; answered once the index knows whom it opens the document to."""
+        """In force in SQL with the commit; answered once the index knows whom it opens the document to.
+
+        What came attached to it is changed in the same way.
+        """
         found = await self._to_change(request.id)
         for field in ("access_level", "owner"):
             if field in request.model_fields_set and getattr(request, field) is None:
@@ -89,23 +92,32 @@ class Changing(Reading):
         ids = await self._ids((*((request.owner,) if request.owner else ()), *(request.grants or ())))
         async with self._database.write() as connection:
             row = await self._locked(connection, found)
-            before = access.holding(row)
-            after = before._replace(
-                level=request.access_level or before.level,
-                owner=ids[request.owner] if request.owner else before.owner,
-                grants=tuple(sorted({ids[name] for name in request.grants or ()}))
-                if "grants" in request.model_fields_set
-                else before.grants,
-            )
-            if after != before:
-                await registry.regrant(connection, row, after)
-                await self._enqueue(connection, "access", row)
-                event = AccessChanged(document=row.id, collection=row.collection, acl_version=row.acl_version + 1)
-                await self._outbox.put(connection, "access.changed", event)
+            rows = [row, *await registry.attached(connection, row.id)]
+            opening = {one.id: await self._regrant(connection, one, request, ids) for one in rows}
             fresh = await registry.document(connection, row.id)
-        await self._tell_index(request.id, opening=not access.readers(after) <= access.readers(before))
+        for document, is_opened in opening.items():
+            await self._tell_index(document, opening=is_opened)
         assert fresh is not None
         return await self._access(fresh)
+
+    async def _regrant(
+        self, connection: AsyncConnection, row: Row[Any], request: SetAccess, ids: Mapping[str, str]
+    ) -> bool:
+        """Change what the request says; whether that opens the document to anybody."""
+        before = access.holding(row)
+        after = before._replace(
+            level=request.access_level or before.level,
+            owner=ids[request.owner] if request.owner else before.owner,
+            grants=tuple(sorted({ids[name] for name in request.grants or ()}))
+            if "grants" in request.model_fields_set
+            else before.grants,
+        )
+        if after != before:
+            await registry.regrant(connection, row, after)
+            await self._enqueue(connection, "access", row)
+            event = AccessChanged(document=row.id, collection=row.collection, acl_version=row.acl_version + 1)
+            await self._outbox.put(connection, "access.changed", event)
+        return not access.readers(after) <= access.readers(before)
 
     async def _tell_index(self, document: str, *, opening: bool) -> None:
         """Wait for the index; what only closes holds without it, since every hit is looked at again."""
@@ -165,12 +177,7 @@ class Changing(Reading):
     async def _delete(self, found: Found) -> None:
         async with self._database.write() as connection:
             row = await self._locked(connection, found)
-            history = (await registry.versions_of(connection, [row.id])).get(row.id, [])
-            jobs = _cleaning(history)
-            await registry.remove(connection, [row.id])
-            for job in jobs:
-                await self._jobs.enqueue(connection, "clean", job, subject=row.collection, max_attempts=ATTEMPTS)
-            await self._outbox.put(connection, "document.deleted", _changed(row))
+            jobs = await removed(connection, self._parts, row)
         try:
             for job in jobs:
                 await clean(self._parts, job)
@@ -198,11 +205,3 @@ class Changing(Reading):
 
 def _changed(row: Row[Any]) -> DocumentChanged:
     return DocumentChanged(id=row.id, collection=row.collection, key=row.key, version=None)
-
-
-def _cleaning(history: Sequence[Row[Any]]) -> list[Clean]:
-    """What is to be removed of a document's versions, index by index."""
-    by_index: dict[str | None, list[str]] = {}
-    for version in history:
-        by_index.setdefault(version.index_name, []).append(version.id)
-    return [Clean(index=index, versions=tuple(ids), blobs=True) for index, ids in by_index.items()]

@@ -16,7 +16,10 @@ What = Literal["new", "version", "again", "fields", "duplicate"]
 
 
 class Wanted(NamedTuple):
-    """One document of an upload, checked: subjects are ids, and what was left out is None."""
+    """One document of an upload, checked: subjects are ids, and what was left out is None.
+
+    `attached_to` is the document of the e-mail that brought it, if one did.
+    """
 
     place: int
     key: str
@@ -27,6 +30,7 @@ class Wanted(NamedTuple):
     level: Level | None
     owner: str | None
     grants: tuple[str, ...] | None
+    attached_to: str | None = None
 
 
 class Decision(NamedTuple):

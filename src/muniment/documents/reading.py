@@ -22,6 +22,7 @@ from muniment.documents.contract import (
     DocumentBrief,
     DocumentsStatus,
     DocumentText,
+    HistoryKept,
     Hydrate,
     ListDocuments,
     OfVersion,
@@ -32,6 +33,8 @@ from muniment.documents.contract import (
     Version,
     VersionMissing,
 )
+from muniment.documents.fields import Layer
+from muniment.documents.history import days_kept
 from muniment.documents.ingest_store import parsed_text
 from muniment.documents.saga import blob_key
 from muniment.documents.store import documents
@@ -129,11 +132,20 @@ class Reading(Base):
         if not request.chunks or not who.tokens:
             return Passages(passages={})
         async with self._database.read() as connection:
-            rows = await registry.passages(connection, request.chunks)
+            rows = await registry.passages(connection, request.chunks, request.as_of)
         read = [row for row in rows if access.may_read(access.holding(row), who)]
         names = await self._named({row.collection for row in read})
-        found = {row.chunk_id: _passage(row, names[row.collection]) for row in read if row.collection in names}
+        named = (row for row in read if row.collection in names)
+        found = {row.chunk_id: _passage(row, names[row.collection], then=request.as_of) for row in named}
         return Passages(passages=found)
+
+    async def history(self, request: CountReadable) -> HistoryKept:
+        """As the collections say, or the server's setting for them."""
+        collections = request.collections
+        if collections is None:
+            collections = tuple((await self.count_readable(request)).counts)
+        refs = (await self._parts.collections.lookup(Lookup(collections=collections))).items
+        return HistoryKept(days={ref.id: days_kept(ref, self._parts.settings) for ref in refs})
 
     async def count_readable(self, request: CountReadable) -> Counts:
         """For the edge, and for who sees a collection by its documents alone."""
@@ -154,7 +166,7 @@ class Reading(Base):
 def _listing(collection: str, request: ListDocuments) -> registry.Listing:
     conditions: list[ColumnElement[bool]] = [
         documents.c[column] == value
-        for column in ("status", "type", "key")
+        for column in ("status", "type", "key", "attached_to")
         if (value := getattr(request, column)) is not None
     ]
     if request.state is not None:
@@ -200,6 +212,7 @@ def _document(found: Found, history: Sequence[Row[Any]], names: dict[str, str]) 
             "id": row.id,
             "collection": found.collection.name,
             "key": row.key,
+            "attached_to": row.attached_to,
             "access_level": row.access_level,
             "owner": names.get(row.owner),
             "grants": tuple(grants) if found.writable else None,
@@ -215,12 +228,15 @@ def _shown_version(row: Row[Any]) -> Version:
     return Version.model_validate({name: getattr(row, name) for name in Version.model_fields})
 
 
-def _passage(row: Row[Any], collection: str) -> Passage:
+def _passage(row: Row[Any], collection: str, *, then: datetime | None) -> Passage:
+    brief = {name: getattr(row, name) for name in _BRIEF}
+    if then is not None and row.state == "retired":
+        seen = registry.seen(row, row, patched=Layer())
+        brief |= {"title": seen.title, "metadata": seen.metadata}
+        brief |= {name: seen.fields.get(name) for name in ("type", "status", "source_url")}
     start, end = row.span_start - row.parent_start, row.span_end - row.parent_start
     return Passage(
-        document=DocumentBrief(
-            collection=collection, version=row.version_number, **{name: getattr(row, name) for name in _BRIEF}
-        ),
+        document=DocumentBrief(collection=collection, version=row.version_number, **brief),
         chunk=ChunkText(
             id=row.chunk_id,
             text=row.parent_text[start:end],

@@ -24,6 +24,7 @@ from muniment.documents import access, store
 from muniment.documents.fields import Effective, Layer, effective, instant
 from muniment.documents.store import chunks, documents, parents, readers, versions
 from muniment.kernel.caller import Caller
+from muniment.kernel.database import UtcTime
 
 AT_ONCE = 500
 """Values in one list of a query."""
@@ -69,6 +70,30 @@ async def versions_of(connection: AsyncConnection, document_ids: Iterable[str]) 
         for row in await connection.execute(query.order_by(versions.c.document, versions.c.number)):
             found.setdefault(row.document, []).append(row)
     return found
+
+
+async def attached(connection: AsyncConnection, document_id: str, *, deep: bool = True) -> Sequence[Row[Any]]:
+    """What came attached to a document, with `deep` also what came attached to that; all of it locked.
+
+    Level by level, and each level after the one above it is locked: nothing is attached to that meanwhile.
+    """
+    found: list[Row[Any]] = []
+    above = [document_id]
+    while above:
+        query = select(documents).where(documents.c.attached_to.in_(above)).order_by(documents.c.key)
+        level = (await connection.execute(query.with_for_update())).all()
+        found += level
+        above = [row.id for row in level] if deep else []
+    return found
+
+
+async def depth(connection: AsyncConnection, row: Row[Any]) -> int:
+    """How many documents it lies within."""
+    levels, above = 0, row.attached_to
+    while above is not None:
+        levels += 1
+        above = await connection.scalar(select(documents.c.attached_to).where(documents.c.id == above))
+    return levels
 
 
 async def version(connection: AsyncConnection, version_id: str | None) -> Row[Any] | None:
@@ -181,7 +206,7 @@ async def count_readable(
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
-_PASSAGES: Select[Any] = (
+_PASSAGE: Select[Any] = (
     select(
         chunks.c.id.label("chunk_id"),
         chunks.c.span_start,
@@ -202,16 +227,30 @@ _PASSAGES: Select[Any] = (
         ),
     )
     .join(versions, versions.c.id == chunks.c.version)
-    .join(documents, and_(documents.c.id == versions.c.document, documents.c.current == versions.c.id))
+    .join(documents, documents.c.id == versions.c.document)
     .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
     .where(chunks.c.id.in_(bindparam("ids", expanding=True)))
 )  # fmt: skip
-"""Built once: making it anew costs as much as running it."""
+_then = bindparam("then", type_=UtcTime)
+# Both are built once: making them anew costs as much as running them.
+_PASSAGES = _PASSAGE.where(documents.c.current == versions.c.id)
+_PASSAGES_THEN = _PASSAGE.add_columns(versions.c.state, versions.c.said, versions.c.options).where(
+    versions.c.current_from <= _then, or_(versions.c.current_to > _then, documents.c.current == versions.c.id)
+)
 
 
-async def passages(connection: AsyncConnection, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
-    """Chunks of current versions, each with its parent and document: one statement, one snapshot."""
-    found: Sequence[Row[Any]] = (await connection.execute(_PASSAGES, {"ids": list(chunk_ids)})).all()
+async def passages(
+    connection: AsyncConnection, chunk_ids: Sequence[str], as_of: datetime | None = None
+) -> Sequence[Row[Any]]:
+    """Chunks of the versions that are, or were, current, each with its parent and document: one snapshot.
+
+    Those of earlier times also have what made up the fields then.
+    """
+    asked = {"ids": list(chunk_ids)}
+    if as_of is None:
+        found: Sequence[Row[Any]] = (await connection.execute(_PASSAGES, asked)).all()
+    else:
+        found = (await connection.execute(_PASSAGES_THEN, {**asked, "then": as_of})).all()
     return found
 
 

@@ -1,12 +1,16 @@
 """The ingestion of a version: parse, chunk, embed, index, and the moment it becomes the current one."""
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import ingest_store, registry
+from muniment.documents.attaching import Attaching, Enclosed, require_taken, staged
 from muniment.documents.base import (
     ATTEMPTS,
     UNKNOWN_TYPE,
@@ -15,25 +19,29 @@ from muniment.documents.base import (
     OfDocumentJob,
     OfVersionJob,
     Parts,
+    Retire,
 )
 from muniment.documents.contract import FileEmpty
 from muniment.documents.embedder import Embedder
 from muniment.documents.fields import Effective, Layer, effective, said_by
-from muniment.documents.indexing import document_payload, made_at, modified_at
+from muniment.documents.history import retired
+from muniment.documents.indexing import document_payload, made_at, modified_at, point_payload
 from muniment.documents.ingest_store import AT_WORK, Work
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pool import Parsers
 from muniment.documents.pieces import Piece, pieces_of
 from muniment.documents.target import Target, Targets
+from muniment.kernel.blobs import BlobMissing
 from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.guard import only_problems
 from muniment.kernel.jobs import Job
 from muniment.kernel.model import now
-from muniment.kernel.problems import Problem
+from muniment.kernel.problems import Problem, Unavailable
 
 SLICE = 256
 """Chunks that are embedded and indexed at once; a longer document notes how far it is after each."""
 
+_MOST_FLIPS = 1000
 _SHORT_CHARACTERS = 200_000
 """A text up to this is chunked in the breath in which it was parsed: one commit notes both."""
 
@@ -51,6 +59,8 @@ class Draft(NamedTuple):
     text: str
     pieces: tuple[Piece, ...]
     indexed: int
+    encloses: bool
+    """Whether there are attachments, which become documents with the flip."""
 
 
 class Ingestion:
@@ -86,7 +96,7 @@ class Ingestion:
         if (
             draft is None
             or not await self._index(job, work, target, draft)
-            or not await self._flip(job, work, target)
+            or not await self._flip(job, work, target, await self._enclosed(work, draft))
         ):
             await self._gone(job, version, target.index_name)
 
@@ -102,7 +112,8 @@ class Ingestion:
         if parsed is None:
             return None
         seen = registry.seen(work.document, version)
-        return Draft(version.id, version.title, seen, parsed.text, pieces, version.indexed_chunks)
+        encloses = bool(parsed.metadata.get("attachments"))
+        return Draft(version.id, version.title, seen, parsed.text, pieces, version.indexed_chunks, encloses)
 
     async def _parsed(self, work: Work) -> Parsed | None:
         """The text, parsed or read; none when the version is gone."""
@@ -111,18 +122,29 @@ class Ingestion:
             async with self._database.read() as connection:
                 return await ingest_store.parsed_text(connection, version.id)
         with _seconds.labels("parse").time():
-            blobs, key = self._parts.blobs, blob_key(version.id)
-            if not await blobs.exists(key):  # whoever uploaded it was cut off after the commit
-                await blobs.adopt(version.staged, key)
-            path = await blobs.path(key)
-            async with deadline(MOST_SECONDS):
-                parsed = await self._parsers.parse(path, name=version.name, media_type=version.media_type)
+            # Attachments are read once more when their time comes: until then nobody is to hold their bytes.
+            parsed = (await self._read(work)).model_copy(update={"attachments": ()})
         if len(parsed.text) > _SHORT_CHARACTERS:
             async with self._database.write() as connection:
                 if not await ingest_store.step(connection, version.id, {"state": "parsed"}):
                     return None
                 await ingest_store.put_text(connection, version.id, parsed)
         return parsed
+
+    async def _read(self, work: Work) -> Parsed:
+        version, blobs, key = work.version, self._parts.blobs, blob_key(work.version.id)
+        if work.document.attached_to is not None:
+            async with self._database.read() as connection:
+                await require_taken(connection, self._parts.settings, work)
+        if not await blobs.exists(key):  # whoever uploaded it was cut off after the commit
+            await blobs.adopt(version.staged, key)
+        path = await blobs.path(key)
+        async with deadline(MOST_SECONDS):
+            return await self._parsers.parse(path, name=version.name, media_type=version.media_type)
+
+    async def _enclosed(self, work: Work, draft: Draft) -> Sequence[Enclosed]:
+        """The attachments, staged; what an attempt that is cut off has staged is swept."""
+        return await staged(self._parts.blobs, (await self._read(work)).attachments) if draft.encloses else ()
 
     async def _chunked(self, job: Job, work: Work, target: Target, parsed: Parsed) -> Draft | None:
         version, said = work.version, said_by(parsed)
@@ -154,11 +176,12 @@ class Ingestion:
                 await ingest_store.put_text(connection, version.id, parsed)
             await ingest_store.put_chunks(connection, version.id, pieces, chunked, parsed.text)
             await ingest_store.progress(connection, job.id, 0, len(pieces))
-        return Draft(version.id, seen.title, seen, parsed.text, pieces, 0)
+        encloses = bool(parsed.metadata.get("attachments"))
+        return Draft(version.id, seen.title, seen, parsed.text, pieces, 0, encloses)
 
     async def _index(self, job: Job, work: Work, target: Target, draft: Draft) -> bool:
         """Embed and upsert, slice by slice; false when the version is gone."""
-        payload = document_payload(work.document, draft.seen, work.version)
+        payload = point_payload(work.document, draft.seen, work.version)
         known: dict[str, UUID] = {}
         if work.document.current is not None and draft.indexed < len(draft.pieces):
             async with self._database.read() as connection:
@@ -186,20 +209,38 @@ class Ingestion:
             await ingest_store.progress(connection, job.id, done, len(draft.pieces))
             return is_there
 
-    async def _flip(self, job: Job, work: Work, target: Target) -> bool:
+    async def _flip(self, job: Job, work: Work, target: Target, enclosed: Sequence[Enclosed]) -> bool:
         """Make the version the current one, with points that say what the tables say at that very moment."""
-        while True:
-            async with self._database.write() as connection:
-                flipped = await self._flipped(connection, job, work, target)
+        for _ in range(_MOST_FLIPS):
+            attaching = Attaching(self._parts, target.collection, enclosed)
+            try:
+                async with self._database.write() as connection:
+                    flipped = await self._flipped(connection, job, work, target, attaching)
+            except IntegrityError:
+                continue  # an upload took the key that an attachment was to have
             if flipped is not None:
                 if flipped:
                     _ingested.inc()
+                await self._settle(enclosed, attaching.adopted)
                 return flipped
             await self._refresh(work, target)
+        raise Unavailable("others keep changing the document or the keys of its attachments; it is tried again")
 
-    async def _flipped(self, connection: AsyncConnection, job: Job, work: Work, target: Target) -> bool | None:
+    async def _settle(self, enclosed: Sequence[Enclosed], adopted: Mapping[str, str]) -> None:
+        """Bytes go where their versions look for them, unless the ingestion of these was faster."""
+        for file in enclosed:
+            version = adopted.get(file.staged.key)
+            if version is None:
+                await self._parts.blobs.delete(file.staged.key)
+                continue
+            with suppress(BlobMissing):
+                await self._parts.blobs.adopt(file.staged.key, blob_key(version))
+
+    async def _flipped(
+        self, connection: AsyncConnection, job: Job, work: Work, target: Target, attaching: Attaching
+    ) -> bool | None:
         """Whether it was done; None when the points are to be refreshed first."""
-        at, version = now(), work.version.id
+        version = work.version.id
         document = await registry.document(connection, work.document.id, lock=True)
         fresh = await registry.version(connection, version)
         if document is None or fresh is None or fresh.state not in AT_WORK:
@@ -211,10 +252,14 @@ class Ingestion:
             await ingest_store.step(connection, version, {"state": "retired"})
             await self._clean(connection, document.collection, target.index_name, version)
             return True
+        # Under the lock, and no earlier than what came before, whatever clocks say: at no time are two current.
+        at = max(now(), fresh.created_at, *(() if before is None else (before.current_from,)))
         if before is not None:
-            values = {"state": "retired", "current_to": at}
-            await registry.change_version(connection, before.id, values)
-            await self._clean(connection, document.collection, before.index_name, before.id)
+            await registry.change_version(connection, before.id, retired(document, before, at))
+            retire = Retire(document=document.id, version=before.id, index=before.index_name)
+            await self._parts.jobs.enqueue(
+                connection, "retire", retire, subject=document.collection, max_attempts=ATTEMPTS
+            )
         values = {"state": "current", "current_from": at, "indexed_chunks": fresh.chunks}
         await ingest_store.step(connection, version, values)
         await ingest_store.progress(connection, job.id, fresh.chunks, fresh.chunks)
@@ -223,6 +268,8 @@ class Ingestion:
             seen, created_at=made_at(document.id), modified_at=modified_at(document, fresh)
         )
         await registry.change(connection, document.id, {**columns, "current": version})
+        if attaching.enclosed or before is not None:
+            await attaching.attach(connection, document, fresh)
         if seen.title != fresh.title:
             await self._parts.jobs.enqueue(
                 connection,
@@ -257,12 +304,16 @@ class Ingestion:
 
     async def _gone(self, job: Job, version: str, index: str | None) -> None:
         """The document was deleted, or the run cancelled, meanwhile: leave nothing behind."""
+        async with self._database.read() as connection:
+            there = await registry.version(connection, version)
+        if there is not None and there.state in {"current", "retired"}:
+            return  # another worker was faster, and its points are ours
         if index is not None:
             await self._indexing.remove(index, "version", [version])
         async with self._database.write() as connection:
             await self._parts.jobs.cancel(connection, job.id)
-            there = await registry.version(connection, version) is not None
-        if not there:
+            there = await registry.version(connection, version)
+        if there is None:
             await self._parts.blobs.delete(blob_key(version))
 
     async def _stopped(self, job: Job, version: str, problem: Problem) -> None:

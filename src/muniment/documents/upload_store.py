@@ -44,7 +44,12 @@ class Taking:
         for place, entry in enumerate(checked):
             if isinstance(entry, Problem):
                 self._refuse(place, entry.extra.get("key"), entry)
-        for some in _rounds(entry for entry in checked if isinstance(entry, Wanted)):
+        await self._write(connection, [entry for entry in checked if isinstance(entry, Wanted)])
+        run = await self._put_runs(connection)
+        return Uploaded(run=run, documents=tuple(self.answers[place] for place in range(len(checked))))
+
+    async def _write(self, connection: AsyncConnection, checked: Sequence[Wanted]) -> None:
+        for some in _rounds(checked):
             rows = await registry.by_key(connection, self._collection.id, some, lock=True)
             history = await registry.versions_of(connection, (row.id for row in rows.values()))
             self._rows = {"documents": [], "readers": [], "versions": []}
@@ -58,8 +63,6 @@ class Taking:
                 name = "readers" if table is readers else table.name
                 if self._rows[name]:
                     await connection.execute(insert(table), self._rows[name])
-        run = await self._put_runs(connection)
-        return Uploaded(run=run, documents=tuple(self.answers[place] for place in range(len(checked))))
 
     def _refuse(self, place: int, key: str | None, problem: Problem) -> None:
         self.refused[place] = problem
@@ -71,7 +74,8 @@ class Taking:
         if row is None:
             await self._create(connection, wanted)
             return
-        self._require_rights(wanted, row)
+        if wanted.attached_to is None:
+            self._require_rights(wanted, row)
         decision = decide(wanted, row, history)
         moved = await self._regrant(connection, wanted, row)
         number, run = history[-1].number, None
@@ -94,13 +98,15 @@ class Taking:
                 assert decision.version is not None
                 number = decision.version.number
         if moved:
-            self.changed.append(row.id)
-            job = OfDocumentJob(document=row.id)
-            await self._parts.jobs.enqueue(
-                connection, "access", job, subject=row.collection, max_attempts=ATTEMPTS
-            )
+            await self._changed(connection, row)
         duplicate = decision.what == "duplicate" and not moved
         self._answer(wanted, row.id, number, run, duplicate=duplicate)
+
+    async def _changed(self, connection: AsyncConnection, row: Row[Any]) -> None:
+        """See to it that the index hears of a document's change."""
+        self.changed.append(row.id)
+        job = OfDocumentJob(document=row.id)
+        await self._parts.jobs.enqueue(connection, "access", job, subject=row.collection, max_attempts=ATTEMPTS)
 
     def _answer(
         self, wanted: Wanted, document: str, number: int, run: str | None, *, duplicate: bool = False
@@ -137,6 +143,7 @@ class Taking:
                 "patched": Layer().model_dump(),
                 "current": None,
                 "latest": version,
+                "attached_to": wanted.attached_to,
                 **registry.columns_of(seen, created_at=self._at, modified_at=self._at),
             }
         )
@@ -189,13 +196,20 @@ class Taking:
         return await self._enqueue(connection, "reindex", row.id, None) if reindex else None
 
     async def _regrant(self, connection: AsyncConnection, wanted: Wanted, row: Row[Any]) -> bool:
-        """Whether the upload changes who may read."""
+        """Whether the upload changes who may read; what it says holds for the attachments as well."""
+        if wanted.level is None and wanted.owner is None and wanted.grants is None:
+            return False
+        for attachment in await registry.attached(connection, row.id):
+            if await self._regranted(connection, wanted, attachment):
+                await self._changed(connection, attachment)
+        return await self._regranted(connection, wanted, row)
+
+    async def _regranted(self, connection: AsyncConnection, wanted: Wanted, row: Row[Any]) -> bool:
         before = access.holding(row)
         after = regranted(wanted, before)
-        if after == before:
-            return False
-        await registry.regrant(connection, row, after)
-        return True
+        if after != before:
+            await registry.regrant(connection, row, after)
+        return after != before
 
     async def _enqueue(self, connection: AsyncConnection, kind: str, document: str, version: str | None) -> str:
         request = OfDocumentJob(document=document) if version is None else OfVersionJob(version=version)
