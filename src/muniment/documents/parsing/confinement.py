@@ -21,7 +21,7 @@ _OOM = Path("/proc/self/oom_score_adj")
 
 def confine(memory_bytes: int) -> None:
     """Bound memory, forbid changes to files and core dumps, leave the network, die with the parent."""
-    # Where memory runs out for all, this process is to be ended, not the service; some containers forbid to say so.
+    # Where memory runs out for all, this process is to end, not the service. Some containers forbid to say so.
     with suppress(OSError):
         _OOM.write_text("1000")
     for limit, most in (

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from pathlib import PurePath
 from typing import Literal, get_args
 from zipfile import BadZipFile, ZipFile
@@ -54,24 +55,50 @@ _TYPES: dict[str, Format] = {
     "application/x-ndjson": "jsonl", "application/json-lines": "jsonl",
 }  # fmt: skip
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
+_UNPACK = "unpack it and add the files in it"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "an RTF document: save it as .docx"),
-    (b"\x1f\x8b", "a gzip archive: unpack it and add the files in it"),
-    (b"BZh", "a bzip2 archive: unpack it and add the files in it"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it and add the files in it"),
-    (b"\xfd7zXZ", "an xz archive: unpack it and add the files in it"),
-    (b"Rar!", "a RAR archive: unpack it and add the files in it"),
+    (b"\x1f\x8b", f"a gzip archive: {_UNPACK}"),
+    (b"BZh", f"a bzip2 archive: {_UNPACK}"),
+    (b"7z\xbc\xaf\x27\x1c", f"a 7z archive: {_UNPACK}"),
+    (b"\xfd7zXZ", f"an xz archive: {_UNPACK}"),
+    (b"\x28\xb5\x2f\xfd", f"a Zstandard archive: {_UNPACK}"),
+    (b"Rar!\x1a\x07", f"a RAR archive: {_UNPACK}"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
+    (b"\xca\xfe\xba\xbe", "a program"),
+    (b"\xcf\xfa\xed\xfe", "a program"),
+    (b"\x00asm", "a program"),
     (b"SQLite format 3\x00", "a SQLite database: export its tables as CSV"),
+    (b"PAR1", "a Parquet table: export it as CSV"),
     (b"%!PS", "a PostScript document: make a PDF of it"),
+    (b"8BPS", "a Photoshop picture: export it as PNG or PDF"),
+    (b"ID3", "a sound recording: add what is said in it as text"),
+    (b"OggS", "a sound recording: add what is said in it as text"),
+    (b"fLaC", "a sound recording: add what is said in it as text"),
+    (b"\x1aE\xdf\xa3", "a film: add what is said in it as text"),
 )
+_SHORT = 3
+"""Magics up to this length begin some texts, too: such a file must hold a zero byte."""
+
+_ISO_MEDIA: dict[bytes, str] = {
+    b"heic": "a HEIC picture: export it as JPEG or PNG", b"avif": "an AVIF picture: export it as JPEG or PNG",
+}  # fmt: skip
+_MAIN_PARTS: tuple[tuple[str, Format], ...] = (
+    ("word/document.xml", "docx"), ("ppt/presentation.xml", "pptx"), ("xl/workbook.xml", "xlsx"),
+)  # fmt: skip
 _BINARY: frozenset[Format] = frozenset({"pdf", "docx", "pptx", "xlsx", "epub", "image"})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _PDF_WITHIN = 1024
-_HTML = re.compile(
-    rb"(?:\s|\xef\xbb\xbf|<!--.{0,4000}?-->|<\?xml[^>]{0,200}>)*<(?:!doctype html|html|head|body)[\s>]",
+_MOST_JSON = 10_000_000
+"""Larger ones are taken for JSON by their name only."""
+
+_MARKUP = frozenset({"php", "vue", "svelte"})
+"""Languages whose files may begin like a page."""
+
+_ROOT = re.compile(
+    rb"(?>\s|\xef\xbb\xbf|<!--.{0,4000}?-->|<\?xml[^>]{0,200}>)*+<(!doctype html|html|head|body|svg)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
 _MARKDOWN = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n|^#{1,6}[ \t]+\S", re.MULTILINE)
@@ -83,7 +110,7 @@ _EMAIL = re.compile(
 
 
 def tell(source: Source) -> Format:
-    """The file's format.
+    """The file's format: one reading for each file, however many it would bear.
 
     Raises FormatUnknown, or FileBroken when it claims to be what it does not begin like, or FileEncrypted.
     """
@@ -99,11 +126,17 @@ def tell(source: Source) -> Format:
                 "wrongly named; export it anew and upload that"
             )
         claimed = None  # Text given as text may be kept under any name.
-    if source.name is not None and PurePath(source.name).suffix.lower() == ".svg":
+    root = _root(source)
+    if root == b"svg" or (source.name is not None and PurePath(source.name).suffix.lower() == ".svg"):
         raise FormatUnknown("this is a drawing (SVG); upload a picture or a PDF of it")
-    if claimed not in {"code", "ipynb", "eml"} and _HTML.match(source.head):
+    if root and not (claimed == "code" and programming_language(source.name) in _MARKUP):
         return "html"
     return claimed or (said if said not in _BINARY else None) or _by_look(source)
+
+
+def _root(source: Source) -> bytes | None:
+    match = _ROOT.match(source.head)
+    return match[1].lower() if match else None
 
 
 def unread(form: Format) -> FormatUnknown:
@@ -113,8 +146,6 @@ def unread(form: Format) -> FormatUnknown:
 
 def _by_content(source: Source) -> Format | None:
     head = source.head
-    if b"%PDF-" in head[:_PDF_WITHIN]:
-        return "pdf"
     if head.startswith(b"PK\x03\x04"):
         return _in_archive(source)
     if head.startswith(_OLE):
@@ -123,40 +154,61 @@ def _by_content(source: Source) -> Format | None:
         return "image"
     if head.startswith(_IMAGES[-1]) and b"\x00" in head[:64]:
         return "image"
+    if refused := _refused(head):
+        raise FormatUnknown(f"this is {refused}")
+    return "pdf" if _is_pdf(source) else None
+
+
+def _refused(head: bytes) -> str | None:
+    """What the file is, and what to do about it, where nothing here reads such."""
     for magic, what in _MAGIC:
-        if head.startswith(magic) and (len(magic) > 2 or b"\x00" in head):  # noqa: PLR2004 - two letters begin text, too
-            raise FormatUnknown(f"this is {what}")
-    if head.startswith(b"PK\x05\x06"):
-        raise FormatUnknown("this is an empty ZIP archive")
-    return None
+        if head.startswith(magic) and (len(magic) > _SHORT or not magic.isascii() or b"\x00" in head):
+            return what
+    if head[4:8] == b"ftyp":
+        return _ISO_MEDIA.get(head[8:12], "a film: add what is said in it as text")
+    if head.startswith(b"RIFF") and head[8:12] in {b"WAVE", b"AVI "}:
+        return "a recording: add what is said in it as text"
+    if head[257:262] == b"ustar":
+        return f"a tar archive: {_UNPACK}"
+    return "an empty ZIP archive" if head.startswith(b"PK\x05\x06") else None
+
+
+def _is_pdf(source: Source) -> bool:
+    """Whether it begins as a PDF, or does so after some junk and ends as one; texts about PDF do neither."""
+    at = source.head[:_PDF_WITHIN].find(b"%PDF-")
+    if at < 0:
+        return False
+    return not source.head[:at].strip(b"\xef\xbb\xbf\x00 \t\r\n\f") or b"startxref" in source.tail
 
 
 def _in_archive(source: Source) -> Format:
     try:
         with ZipFile(source.path) as archive:
             names = frozenset(archive.namelist())
-            kind = archive.read("mimetype")[:80] if "mimetype" in names else b""
-    except (BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError) as failed:
+            kind = b""
+            if "mimetype" in names:
+                with archive.open("mimetype") as member:
+                    kind = member.read(80)
+    except (BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError, zlib.error) as failed:
         raise FileBroken("the file is a damaged or cut short archive; save it anew and upload that") from failed
     if kind.startswith(b"application/epub+zip"):
         return "epub"
     if kind.startswith(b"application/vnd.oasis.opendocument"):
         raise FormatUnknown("this is an OpenDocument file: save it as .docx, .pptx or .xlsx")
-    marks: tuple[tuple[str, Format], ...] = (
-        ("word/document.xml", "docx"), ("ppt/presentation.xml", "pptx"), ("xl/workbook.xml", "xlsx"),
-    )  # fmt: skip
-    for name, form in marks:
+    for name, form in _MAIN_PARTS:
         if name in names:
             return form
+    if "xl/workbook.bin" in names:
+        raise FormatUnknown("this is a binary workbook: save it as .xlsx")
     if "[Content_Types].xml" in names:
         raise FileBroken("the Office document lacks its main part; save it anew and upload that")
-    raise FormatUnknown("this is a ZIP archive: unpack it and add the files in it")
+    raise FormatUnknown(f"this is a ZIP archive: {_UNPACK}")
 
 
 def _old_office(source: Source) -> FileEncrypted | FormatUnknown:
-    if _ENCRYPTED in source.data:
+    if source.holds(_ENCRYPTED):
         return FileEncrypted("the Office document is protected by a password; upload an unprotected copy")
-    return FormatUnknown("this is an old Office document: save it as .docx, .pptx or .xlsx")
+    return FormatUnknown("this is an old Office document: save it as .docx, .pptx or .xlsx, without a password")
 
 
 def _by_name(source: Source) -> Format | None:
@@ -179,6 +231,8 @@ def _by_look(source: Source) -> Format:
 
 
 def _is_json(source: Source) -> bool:
+    if source.size_bytes > _MOST_JSON:
+        return False
     try:
         json.loads(source.data)
     except (ValueError, RecursionError):

@@ -10,6 +10,8 @@ from muniment.documents.parsing.text import decode
 
 HEAD_BYTES = 65_536
 _PIECE_BYTES = 1_048_576
+_MOST_PIECES = 64
+_TAIL_BYTES = 2048
 _BYTES_A_CHARACTER = 4
 
 
@@ -43,6 +45,24 @@ class Source:
         """The first 64 KiB."""
         with self.path.open("rb") as file:
             return file.read(HEAD_BYTES)
+
+    @cached_property
+    def tail(self) -> bytes:
+        """The last 2 KiB."""
+        with self.path.open("rb") as file:
+            file.seek(max(self.size_bytes - _TAIL_BYTES, 0))
+            return file.read(_TAIL_BYTES)
+
+    def holds(self, needle: bytes) -> bool:
+        """Whether these bytes stand in the file's first 64 MiB."""
+        before = b""
+        with self.path.open("rb") as file:
+            for _ in range(_MOST_PIECES):
+                piece = file.read(_PIECE_BYTES)
+                if needle in before + piece:
+                    return True
+                before = piece[-len(needle) :]
+        return False
 
     def is_blank(self) -> bool:
         """Whether the file holds nothing but white space."""
