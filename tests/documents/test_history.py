@@ -99,7 +99,7 @@ async def test_each_time_finds_what_was_current_then(office: Office) -> None:
     with office.asking("ben") as room:
         assert (await room.text(OfVersion(id=document, version=1))).text == "alpha"
         blob = (await room.content(OfVersion(id=document, version=1))).blob
-    assert await office.blobs.get(blob) == b"alpha"
+    assert (await office.blobs.path(blob)).read_bytes() == b"alpha"
 
 
 async def test_nothing_is_embedded_when_a_version_retires(sqlite_office: Office) -> None:
