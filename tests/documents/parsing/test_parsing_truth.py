@@ -19,7 +19,9 @@ def f1(found: Counter[str], truth: Counter[str]) -> float:
     return 2 * (found & truth).total() / (found.total() + truth.total())
 
 
-@pytest.mark.parametrize(("suffix", "least"), [(".md", 1.0), (".html", 0.99), (".pdf", 0.99), (".docx", 0.98), (".pptx", 0.98)])
+@pytest.mark.parametrize(
+    ("suffix", "least"), [(".md", 1.0), (".html", 0.99), (".pdf", 0.99), (".docx", 0.98), (".pptx", 0.98)]
+)
 def test_the_words_are_those_of_the_source(evaldata: Path, suffix: str, least: float) -> None:
     folder = evaldata / "parsing_formats" / "files"
     if not folder.is_dir():

@@ -16,9 +16,10 @@ from muniment.documents.parsing.safe_xml import elements, tree
 
 MOST_LINKS = 200
 _PROPERTIES = {
-    "dc:title": "title", "dc:creator": "author", "dc:subject": "subject",
-    "dc:description": "description", "dc:language": "language", "dcterms:created": "created", "dcterms:modified": "modified", "keywords": "keywords",
-    "category": "category", "contentStatus": "status", "lastModifiedBy": "last_modified_by",
+    "dc:title": "title", "dc:creator": "author", "dc:subject": "subject", "dc:language": "language",
+    "dc:description": "description", "dcterms:created": "created", "dcterms:modified": "modified",
+    "keywords": "keywords", "category": "category", "contentStatus": "status",
+    "lastModifiedBy": "last_modified_by",
 }  # fmt: skip
 _MADE_UP = re.compile(
     r"(?:microsoft )?(?:word|powerpoint|excel)(?: document| presentation)?|(?:power ?point )?presentation|"
@@ -54,6 +55,10 @@ class Package:
     def tree(self, part: str) -> Element:
         """A part as a whole. Raises FileBroken, FileEncrypted, ParserLimit."""
         return tree(self._archive.pieces(part))
+
+    def pieces(self, part: str) -> Iterator[bytes]:
+        """A part as it stands. Raises FileBroken, FileEncrypted, ParserLimit."""
+        return self._archive.pieces(part)
 
     def elements(self, part: str, depth: int) -> Iterator[Element]:
         """The elements of a part, `depth` below its root. Raises FileBroken, FileEncrypted, ParserLimit."""

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Mapping
 
 from muniment.documents.contract import FileBroken, FileEmpty
+from muniment.documents.parsing.code import parse_code
 from muniment.documents.parsing.delimited import parse_csv
 from muniment.documents.parsing.docx import parse_docx
 from muniment.documents.parsing.epub import parse_epub
-from muniment.documents.parsing.code import parse_code
 from muniment.documents.parsing.formats import Format, tell, unread
 from muniment.documents.parsing.html import parse_html
+from muniment.documents.parsing.image import parse_image
+from muniment.documents.parsing.language import PROSE, with_language
 from muniment.documents.parsing.mail import parse_mail
 from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Parsed
+from muniment.documents.parsing.notebook import parse_notebook
 from muniment.documents.parsing.pdf import parse_pdf
 from muniment.documents.parsing.plain import parse_plain
 from muniment.documents.parsing.pptx import parse_pptx
+from muniment.documents.parsing.records import parse_json, parse_json_lines
 from muniment.documents.parsing.sheets import parse_xlsx
 from muniment.documents.parsing.source import Source
 
@@ -29,6 +33,10 @@ READERS: Mapping[Format, Callable[[Source], Parsed]] = {
     "csv": parse_csv,
     "eml": parse_mail,
     "epub": parse_epub,
+    "image": parse_image,
+    "ipynb": parse_notebook,
+    "json": parse_json,
+    "jsonl": parse_json_lines,
     "plain": lambda source: parse_plain(source.text()),
 }
 """What reads each format. A reader says no more than the file does, and stays within the source's limits."""
@@ -50,4 +58,4 @@ def parse(source: Source) -> Parsed:
     parsed = reader(source)
     if not parsed.text.strip():
         raise FileEmpty("the file holds no text")
-    return parsed
+    return with_language(parsed) if form in PROSE else parsed

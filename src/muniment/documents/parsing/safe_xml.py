@@ -1,6 +1,6 @@
 """XML of strangers: bounded, without entities, and read element by element."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
@@ -70,7 +70,7 @@ def elements(pieces: Iterable[bytes], depth: int) -> Iterator[Element]:
                     if path:
                         path[-1].remove(element)
     except (ParseError, expat.ExpatError, ValueError, LookupError) as failed:
-        raise FileBroken("the XML in the file is damaged; save it anew and upload that") from failed
+        raise _damaged() from failed
 
 
 def tree(pieces: Iterable[bytes]) -> Element:
@@ -81,6 +81,29 @@ def tree(pieces: Iterable[bytes]) -> Element:
     for root in elements(pieces, 0):
         return root
     raise FileBroken("the XML in the file is empty; save it anew and upload that")
+
+
+def scan(
+    pieces: Iterable[bytes], start: Callable[[str, dict[str, str]], None], text: Callable[[str], None]
+) -> Iterator[None]:
+    """Call `start` with each element's name and attributes, and `text` with what stands between marks.
+
+    Builds nothing, so it is for what is large. Names are those in the file, `space}name`; it stops after each
+    piece of the content. Raises FileBroken.
+    """
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.StartElementHandler = start
+    parser.CharacterDataHandler = text
+    parser.buffer_text = True
+    try:
+        for piece in pieces:
+            parser.Parse(piece, False)
+            yield
+        parser.Parse(b"", True)
+        yield
+    except (expat.ExpatError, ValueError, LookupError) as failed:
+        raise _damaged() from failed
 
 
 class _Names(dict[str, str]):
@@ -105,14 +128,10 @@ def _without_entities(pieces: Iterable[bytes]) -> Iterator[bytes]:
     prolog = expat.ParserCreate()
     over: list[bool] = []
 
-    def refuse(_name: str, _system: str | None, _public: str | None, internal: int) -> None:
-        if internal:
-            raise FileBroken("the XML in the file declares entities, which are not read; save it anew")
-
     def end(_name: str, _attributes: object) -> None:
         over.append(True)
 
-    prolog.StartDoctypeDeclHandler = refuse
+    prolog.StartDoctypeDeclHandler = _refuse
     prolog.StartElementHandler = end
     seen = 0
     for piece in pieces:
@@ -124,6 +143,15 @@ def _without_entities(pieces: Iterable[bytes]) -> Iterator[bytes]:
             prolog.Parse(piece[at : at + 4096], False)
             seen += 4096
         yield piece
+
+
+def _refuse(_name: str, _system: str | None, _public: str | None, internal: int) -> None:
+    if internal:
+        raise FileBroken("the XML in the file declares entities, which are not read; save it anew")
+
+
+def _damaged() -> FileBroken:
+    return FileBroken("the XML in the file is damaged; save it anew and upload that")
 
 
 def _too_much(depth: int) -> ParserLimit:
