@@ -8,6 +8,7 @@ from typing import cast
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from muniment.documents.parsing.fields import sort_fields
+from muniment.documents.parsing.links import with_links
 from muniment.documents.parsing.model import BlockKind, Parsed
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
@@ -65,8 +66,9 @@ def read_html(page: str, most_characters: int) -> Parsed:
     """
     tree = LexborHTMLParser(page)
     growing = Growing(most_characters)
+    reader = _Reader(growing)
     if tree.body is not None:
-        _Reader(growing).read(tree.body)
+        reader.read(tree.body)
     fields, metadata = sort_fields(_said(tree))
     title = _title(cast("str | None", fields.get("title")), growing)
     return Parsed(
@@ -76,7 +78,7 @@ def read_html(page: str, most_characters: int) -> Parsed:
         language=cast("str | None", fields.get("language")),
         sections=sections(growing.headings, growing.length),
         fields={**fields, "title": title} if title else fields,
-        metadata=metadata,
+        metadata=with_links(metadata, reader.links),
         blocks=tuple(growing.blocks),
     )
 
@@ -117,6 +119,7 @@ class _Reader:
         self._container: LexborNode | None = None
         self._kind: BlockKind = "paragraph"
         self._depth = 0
+        self.links: list[str] = []
 
     def read(self, body: LexborNode) -> None:
         for node, entering in _walk(body):
@@ -129,7 +132,9 @@ class _Reader:
         self._flush()
 
     def _enter(self, node: LexborNode, tag: str) -> None:
-        if tag == "br":
+        if tag == "a":
+            self.links.append(node.attributes.get("href") or "")
+        elif tag == "br":
             self._inline.append("\n" if self._kind == "code" else "\v")
         elif self._container is not None:
             self._inside(tag, deeper=1)

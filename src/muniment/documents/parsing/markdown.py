@@ -1,19 +1,23 @@
 """Markdown: the text is what people wrote, without the front matter."""
 
 import re
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from pydantic import JsonValue
 
 from muniment.documents.parsing.fields import sort_fields
+from muniment.documents.parsing.links import addresses, with_links
 from muniment.documents.parsing.model import Block, BlockKind, Parsed
 from muniment.documents.parsing.plain import paragraphs
 from muniment.documents.parsing.structure import MOST_TITLE, Heading, sections
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_FRONT = 65_536
+_MOST_ABOVE_TITLE = 5000
 _KINDS: dict[str, BlockKind] = {
     "heading_open": "heading",
     "paragraph_open": "paragraph",
@@ -25,6 +29,20 @@ _KINDS: dict[str, BlockKind] = {
     "fence": "code",
     "code_block": "code",
 }
+
+
+_BADGE = re.compile(
+    r"<!--.*?-->|<[^>]*>|!?\[(?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*\](?:\([^)]*\)|\[[^\]]*\])", re.DOTALL
+)
+"""A comment, a tag, an image or a link: what may stand above a title."""
+
+
+class Body(NamedTuple):
+    """The structure of a Markdown text without front matter."""
+
+    blocks: list[Block]
+    headings: list[Heading]
+    links: list[str]
 
 
 class _FrontMatter(yaml.SafeLoader):
@@ -40,8 +58,8 @@ def parse_markdown(source: str) -> Parsed:
     r"""The text, its sections and blocks, and what the front matter says; lines of `source` end with `\n`."""
     said, text = front_matter(source)
     fields, metadata = sort_fields(said)
-    blocks, headings = _blocks(text)
-    title = fields.get("title") or _first_title(headings, blocks)
+    blocks, headings, links = read_body(text)
+    title = fields.get("title") or first_title(text, headings)
     return Parsed(
         text=text,
         media_type="text/markdown",
@@ -49,7 +67,7 @@ def parse_markdown(source: str) -> Parsed:
         language=cast("str | None", fields.get("language")),
         sections=sections(headings, len(text)),
         fields=fields,
-        metadata=metadata,
+        metadata=with_links(metadata, links),
         blocks=tuple(blocks),
     )
 
@@ -68,18 +86,20 @@ def front_matter(source: str) -> tuple[dict[str, JsonValue], str]:
     return {str(key): value for key, value in said.items()}, source[found.end() :].lstrip("\n")
 
 
-def _first_title(headings: list[Heading], blocks: list[Block]) -> str | None:
-    """The heading of level 1 that the text begins with."""
-    if headings and headings[0].level == 1 and headings[0].start == blocks[0].start:
-        return headings[0].title or None
-    return None
+def first_title(text: str, headings: Sequence[Heading]) -> str | None:
+    """The heading of level 1 that the text begins with; comments and badges may stand above it."""
+    if not headings or headings[0].level > 1 or headings[0].start > _MOST_ABOVE_TITLE:
+        return None
+    return None if _BADGE.sub("", text[: headings[0].start]).strip() else headings[0].title or None
 
 
-def _blocks(text: str) -> tuple[list[Block], list[Heading]]:
+def read_body(text: str) -> Body:
+    """The blocks, headings and links of a text without front matter."""
     markdown = MarkdownIt("commonmark").enable("table").disable("inline")
     starts, inline = _line_starts(text), MarkdownIt("commonmark")
-    blocks, headings = [], []
-    tokens = markdown.parse(text)
+    body = Body([], [], [])
+    said: dict[str, Any] = {}
+    tokens = markdown.parse(text, said)
     for at, token in enumerate(tokens):
         kind = _KINDS.get(token.type)
         if kind is None or token.level or token.map is None:
@@ -88,12 +108,28 @@ def _blocks(text: str) -> tuple[list[Block], list[Heading]]:
         if start >= end:
             continue
         if kind == "heading":
-            headings.append(Heading(start, int(token.tag[1:]), _plain(tokens[at + 1].content, inline)))
+            level, title = int(token.tag[1:]), _plain(tokens[at + 1].content, inline)
+            body.headings.append(Heading(start, level, title))
         if token.type == "paragraph_open":
-            blocks += paragraphs(text, start, end)
+            body.blocks.extend(paragraphs(text, start, end))
         else:
-            blocks.append(Block(kind=kind, start=start, end=end))
-    return blocks, headings
+            body.blocks.append(Block(kind=kind, start=start, end=end))
+    return body._replace(links=list(_links(tokens, inline, said)))
+
+
+def _links(tokens: Sequence[Token], inline: MarkdownIt, said: dict[str, Any]) -> Iterator[str]:
+    """Addresses that are linked to or stand bare, in order; `said` holds what reference links refer to."""
+    has_references = bool(said.get("references"))
+    for token in tokens:
+        if token.type == "html_block":
+            yield from addresses(token.content)
+        elif token.type == "inline" and ("://" in token.content or (has_references and "[" in token.content)):
+            for parsed in inline.parseInline(token.content, said):
+                for child in parsed.children or ():
+                    if child.type == "link_open":
+                        yield str(child.attrGet("href"))
+                    elif child.type in {"text", "html_inline"}:
+                        yield from addresses(child.content)
 
 
 def _line_starts(text: str) -> list[int]:
