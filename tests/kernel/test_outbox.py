@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import func, select
 
 from kit.rooms import OUTBOX, Amount, open_ledger
+from muniment.kernel.model import now
 from muniment.kernel.outbox import Dispatcher
 from muniment.kernel.problems import Unavailable
 
@@ -106,6 +107,31 @@ async def test_a_poisoned_event_dies_with_its_reason_and_holds_up_no_other(ledge
     assert listener.heard == [2]
     assert (dead.attempts, dead.problem["detail"]) == (2, "not now")
     assert await rows(ledger) == 1
+
+
+async def test_a_dead_event_is_revived_or_dropped(ledger):
+    listener = Listener(refuse=[1, 2], times=1)
+    async with dispatching(ledger, listener, max_attempts=1):
+        await put(ledger, 1, 2)
+        async with asyncio.timeout(10):
+            while len(await dead(ledger)) < 2:
+                await asyncio.sleep(0.005)
+        second, first = await dead(ledger)
+        assert [event["data"]["value"] for event in (first, second)] == [1, 2]
+        assert first["next_attempt_at"] <= now()
+        async with ledger.database.write() as connection:
+            assert await ledger.outbox.revive(connection, first["id"])
+            assert await ledger.outbox.drop(connection, second["id"])
+        await listener.has_heard(1)
+    assert (listener.heard, await rows(ledger)) == ([1], 0)
+    async with ledger.database.write() as connection:
+        assert not await ledger.outbox.revive(connection, first["id"])
+        assert not await ledger.outbox.drop(connection, second["id"])
+
+
+async def dead(ledger):
+    async with ledger.database.read() as connection:
+        return await ledger.outbox.dead(connection, limit=10)
 
 
 async def test_a_subscriber_that_hangs_is_left(ledger):

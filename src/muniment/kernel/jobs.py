@@ -1,6 +1,7 @@
 """Jobs: work that outlives a process. Rows in the room's own database, taken by workers on a lease."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -148,31 +149,9 @@ class Jobs:
             raise JobMissing(f"no job {job_id}", job=job_id)
         return as_job(row)
 
-    async def find(
-        self,
-        connection: AsyncConnection,
-        *,
-        kind: str | None = None,
-        state: JobState | None = None,
-        subject: str | None = None,
-        cursor: str | None = None,
-        limit: int = 50,
-    ) -> tuple[Job, ...]:
-        """Jobs that fit all that is given, newest first; `cursor` is the id of the last one seen."""
-        columns = self.table.c
-        query = select(self.table).order_by(columns.id.desc()).limit(limit)
-        for column, value in ((columns.kind, kind), (columns.state, state), (columns.subject, subject)):
-            if value is not None:
-                query = query.where(column == value)
-        if cursor is not None:
-            query = query.where(columns.id < cursor)
-        return tuple(as_job(row) for row in (await connection.execute(query)).mappings())
-
-    async def count(self, connection: AsyncConnection, *, subject: str | None = None) -> dict[JobState, int]:
+    async def count(self, connection: AsyncConnection) -> dict[JobState, int]:
         """How many jobs are in each state."""
         query = select(self.table.c.state, func.count()).group_by(self.table.c.state)
-        if subject is not None:
-            query = query.where(self.table.c.subject == subject)
         found = {row[0]: row[1] for row in await connection.execute(query)}
         return {state: found.get(state, 0) for state in JOB_STATES}
 
@@ -228,7 +207,7 @@ def as_job(row: RowMapping) -> Job:
 
 
 class Worker:
-    """Does the jobs of one room, several at a time, taking subjects in turn.
+    """Does the jobs of one room, several at a time, taking subjects in turn; no subject has all the places.
 
     A job may be done twice, after a crash between the work and the note of it: handlers are idempotent. One
     that raises a retryable Problem is called again later, until the job's attempts are used up; any other
@@ -282,7 +261,7 @@ class Worker:
             if task is not None and not task.cancelling():  # once: a second time would cut off its clearing up
                 task.cancel()
         for job in taken:
-            self._running[job.id] = asyncio.create_task(self._work(job), name=job.id)
+            self._running[job.id] = asyncio.create_task(self._work(job), name=job.subject)
         return False
 
     async def _work(self, job: Job) -> None:
@@ -345,9 +324,13 @@ class Worker:
             await connection.execute(change.values(given_up if used_up else again))
 
     async def _claim(self, connection: AsyncConnection, at: datetime, busy: set[str]) -> list[Job]:
-        """Lease as many due jobs as there is room for, one per subject and round, and none of those `busy`."""
+        """Lease as many due jobs as there is room for, one per subject and round, and none of those `busy`.
+
+        The last place is kept for a subject that has none of the others: whose jobs are long holds up nobody.
+        """
         columns = self._jobs.table.c
         taken: dict[str, Job] = {}
+        held = Counter(task.get_name() for task in self._running.values())
         due = (
             select(self._jobs.table)
             .where(columns.state == "queued", columns.next_attempt_at <= at)
@@ -357,7 +340,9 @@ class Worker:
             .with_for_update(skip_locked=True)
         )
         while len(taken) + len(self._running) < self._concurrency:
-            rest = due.where(columns.id.not_in({*taken, *busy}))
+            most = max(self._concurrency - 1, 1)
+            full = [subject for subject, places in held.items() if places >= most]
+            rest = due.where(columns.id.not_in({*taken, *busy}), columns.subject.not_in(full))
             row = None
             if self._last_subject is not None:
                 query = rest.where(columns.subject > self._last_subject)
@@ -370,6 +355,7 @@ class Worker:
             started = {"state": "running", "attempts": job.attempts + 1, "started_at": job.started_at or at}
             taken[job.id] = job.model_copy(update=started)
             self._last_subject = job.subject
+            held[job.subject] += 1
         if taken:
             values = {
                 "state": "running",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Integer,
     MetaData,
     RowMapping,
@@ -82,6 +83,25 @@ class Outbox:
         await connection.execute(insert(self.table), row)
         after_commit(connection, self.stirred.set)
         return event
+
+    async def dead(
+        self, connection: AsyncConnection, *where: ColumnElement[bool], limit: int
+    ) -> Sequence[RowMapping]:
+        """Rows of events that were given up, which was at their `next_attempt_at`; newest first."""
+        query = select(self.table).where(self.table.c.dead, *where).order_by(self.table.c.id.desc())
+        return (await connection.execute(query.limit(limit))).mappings().all()
+
+    async def revive(self, connection: AsyncConnection, event_id: str) -> bool:
+        """Deliver a dead event after all, with all its attempts; false when there is none."""
+        one = update(self.table).where(self.table.c.id == event_id, self.table.c.dead)
+        done = await connection.execute(one.values(dead=False, attempts=0, next_attempt_at=now()))
+        after_commit(connection, self.stirred.set)
+        return bool(done.rowcount)
+
+    async def drop(self, connection: AsyncConnection, event_id: str) -> bool:
+        """Forget a dead event; false when there is none."""
+        one = delete(self.table).where(self.table.c.id == event_id, self.table.c.dead)
+        return bool((await connection.execute(one)).rowcount)
 
 
 class Dispatcher:
@@ -161,12 +181,13 @@ class Dispatcher:
                 if problem is None:
                     continue
                 attempts = row["attempts"] + 1
-                wait = timedelta(seconds=backoff_seconds(attempts, first=self._first_retry_seconds))
+                dead = attempts >= self._max_attempts
+                wait = 0 if dead else backoff_seconds(attempts, first=self._first_retry_seconds)
                 values = {
                     "attempts": attempts,
-                    "dead": attempts >= self._max_attempts,
+                    "dead": dead,
                     "problem": problem.document(),
-                    "next_attempt_at": now() + wait,
+                    "next_attempt_at": now() + timedelta(seconds=wait),
                 }
                 await connection.execute(update(table).where(table.c.seq == row["seq"]).values(values))
                 _log.warning("event.not_taken", id=row["id"], type=row["type"], **values)
