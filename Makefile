@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint format docs contracts bench bench-peers lock clean
+.PHONY: help demo test lint format docs contracts bench bench-peers chaos lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ bench: .venv/dev  ## measure, each figure beside its baseline
 
 bench-peers: .venv/dev  ## make the environments of the peers (gigabytes), and measure beside them
 	@$(BIN)/python -m bench embedding --peers
+
+chaos: .venv/dev  ## kill every process at random moments of an ingestion; count what is lost or left
+	@$(BIN)/python tests/kit/prepare_model.py
+	@$(BIN)/python -m bench.chaos
 
 lock: .venv/dev  ## resolve the dependencies afresh
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
