@@ -121,7 +121,7 @@ def _rows(
     points.extend(
         Point(
             id=point_id(version, piece.number),
-            text=embedded_text(seen.title, piece.section, text[piece.start : piece.end]),
+            text=embedded_text(seen.title, piece.section, text[piece.start : piece.end], piece.header),
             payload=payload | {"chunk": piece.number},
         )
         for piece in pieces

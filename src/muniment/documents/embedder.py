@@ -61,7 +61,7 @@ class Embedder:
 
 def texts_of(title: str, text: str, pieces: Sequence[Piece]) -> tuple[str, ...]:
     """What is embedded of each piece of a text."""
-    return tuple(embedded_text(title, piece.section, text[piece.start : piece.end]) for piece in pieces)
+    return tuple(embedded_text(title, p.section, text[p.start : p.end], p.header) for p in pieces)
 
 
 def points_of(

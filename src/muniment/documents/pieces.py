@@ -16,7 +16,7 @@ _POINTS = UUID("5b2b1f0e-6a52-4a3b-8f0c-2d1c0a7b9e64")
 
 
 class Piece(NamedTuple):
-    """A chunk of one version: where it stands, and the hash of what is embedded for it."""
+    """A chunk of one version: where it stands, its table's header, and the hash of what is embedded for it."""
 
     number: int
     start: int
@@ -26,6 +26,7 @@ class Piece(NamedTuple):
     kind: ChunkKind
     parent: int
     hash: str
+    header: str = ""
 
 
 def point_id(version: str, number: int) -> UUID:
@@ -49,7 +50,8 @@ def pieces_of(chunked: Chunked, *, title: str, text: str) -> tuple[Piece, ...]:
             section=chunk.section,
             kind=chunk.kind,
             parent=chunk.parent,
-            hash=sha256(embedded_text(title, chunk.section, text[chunk.start : chunk.end]).encode()).hexdigest(),
+            hash=_hash(embedded_text(title, chunk.section, text[chunk.start : chunk.end], chunk.header)),
+            header=chunk.header,
         )
         for chunk in chunked.chunks
     )
@@ -58,8 +60,13 @@ def pieces_of(chunked: Chunked, *, title: str, text: str) -> tuple[Piece, ...]:
 def stored_piece(row: Row[Any]) -> Piece:
     """The piece in a row of the table of chunks."""
     return Piece(
-        row.number, row.span_start, row.span_end, row.page, tuple(row.section), row.kind, row.parent, row.hash
-    )
+        row.number, row.span_start, row.span_end, row.page, tuple(row.section), row.kind, row.parent, row.hash,
+        row.header or "",
+    )  # fmt: skip
+
+
+def _hash(embedded: str) -> str:
+    return sha256(embedded.encode()).hexdigest()
 
 
 def chunk_rows(version: str, pieces: Sequence[Piece]) -> list[dict[str, Any]]:
@@ -76,6 +83,7 @@ def chunk_rows(version: str, pieces: Sequence[Piece]) -> list[dict[str, Any]]:
             "kind": piece.kind,
             "parent": piece.parent,
             "hash": piece.hash,
+            "header": piece.header or None,
         }
         for piece in pieces
     ]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from muniment.documents.chunking.atoms import Atom, atoms, trimmed, word_cut
+from muniment.documents.chunking.headers import Headers
 from muniment.documents.chunking.packing import group, pack
 from muniment.documents.chunking.recipe import PARENT_TOKENS, TARGET_TOKENS, embedded_text
 from muniment.documents.chunking.tokens import TokenIndex
@@ -39,6 +40,7 @@ class _Draft(NamedTuple):
     end: int
     kind: ChunkKind
     section: tuple[str, ...]
+    header: str = ""
 
 
 class _Group(NamedTuple):
@@ -56,10 +58,14 @@ def chunk(parsed: Parsed, *, title: str, tokenizer: Tokenizer, max_tokens: int) 
     blocks = _covering(parsed.text, parsed.blocks)
     index = TokenIndex(tokenizer, parsed.text, [block.start for block in blocks])
     model = _model(index, title, parsed.sections, max_tokens)
+    headers = Headers(parsed.text, blocks, title, index)
     drafts: list[_Draft] = []
-    for part in _groups(parsed, blocks, index, model):
-        runs = pack(part.atoms, index.count, min(TARGET_TOKENS, part.room), part.room)
-        drafts += [_Draft(run[0].start, run[-1].end, _kind(run, index), part.section) for run in runs]
+    for part in _groups(parsed, blocks, index, model, headers):
+        count = headers.count(part.room)
+        for run in pack(part.atoms, count, min(TARGET_TOKENS, part.room), part.room):
+            start, end = run[0].start, run[-1].end
+            header = headers.over(start, part.room).text if count(start, end) <= part.room else ""
+            drafts.append(_Draft(start, end, _kind(run, index), part.section, header))
     drafts = _within(parsed.text, drafts, index, model)
     return _numbered(parsed, drafts, index)
 
@@ -77,7 +83,9 @@ def _covering(text: str, blocks: Sequence[Block]) -> list[Block]:
     return covering
 
 
-def _groups(parsed: Parsed, blocks: Sequence[Block], index: TokenIndex, model: _Model) -> Iterator[_Group]:
+def _groups(
+    parsed: Parsed, blocks: Sequence[Block], index: TokenIndex, model: _Model, headers: Headers
+) -> Iterator[_Group]:
     """The atoms section by section; a section that is only headings goes with what follows it."""
     waiting: list[Atom] = []
     path: tuple[str, ...] = ()
@@ -86,7 +94,10 @@ def _groups(parsed: Parsed, blocks: Sequence[Block], index: TokenIndex, model: _
         path = section if model.rooms[section] >= _FEWEST_FOR_TEXT else ()
         room = max(model.rooms[path], 1)
         most = min(TARGET_TOKENS, room)
-        found = [atom for block in members for atom in atoms(parsed.text, block, index, most)]
+        found: list[Atom] = []
+        for block in members:
+            header_tokens = headers.over(block.end - 1, room).tokens
+            found += atoms(parsed.text, block, index, most, header_tokens)
         headings = [*waiting, *found] if all(atom.kind == "header" for atom in found) else []
         if headings and index.count(headings[0].start, headings[-1].end) <= most // 2:
             waiting = headings
@@ -139,13 +150,18 @@ def _within(text: str, drafts: Sequence[_Draft], index: TokenIndex, model: _Mode
     done: list[_Draft] = []
     doubtful: list[_Draft] = []
     for draft in drafts:
-        is_sure = index.count(draft.start, draft.end) + _SURE_TOKENS <= model.rooms[draft.section]
+        tokens = index.count(draft.start, draft.end)
+        is_sure = not draft.header and tokens + _SURE_TOKENS <= model.rooms[draft.section]
         (done if is_sure and not _is_risky(text, draft) else doubtful).append(draft)
     while doubtful:
-        lengths = index.lengths([embedded_text(model.title, d.section, text[d.start : d.end]) for d in doubtful])
+        said = [embedded_text(model.title, d.section, text[d.start : d.end], d.header) for d in doubtful]
         halved = []
-        for draft, tokens in zip(doubtful, lengths, strict=True):
-            if tokens <= model.max_tokens or draft.end - draft.start == 1:
+        for draft, tokens in zip(doubtful, index.lengths(said), strict=True):
+            if tokens <= model.max_tokens:
+                done.append(draft)
+            elif draft.header:
+                halved.append(draft._replace(header=""))
+            elif draft.end - draft.start == 1:
                 done.append(draft)
             else:
                 halved += _halves(text, draft)
@@ -186,6 +202,7 @@ def _numbered(parsed: Parsed, drafts: Sequence[_Draft], index: TokenIndex) -> Ch
                     section=draft.section,
                     kind=draft.kind,
                     parent=len(parents) - 1,
+                    header=draft.header,
                 )
             )
     return Chunked(parents=tuple(parents), chunks=tuple(chunks))

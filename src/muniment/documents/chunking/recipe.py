@@ -5,16 +5,25 @@ import unicodedata
 RECIPE = "structure-200"
 TARGET_TOKENS = 200
 PARENT_TOKENS = 800
-TITLE_BYTES, HEADING_BYTES = 96, 64
+TITLE_BYTES, HEADING_BYTES, HEADER_BYTES = 96, 64, 192
 
 
-def embedded_text(title: str, section: tuple[str, ...], text: str) -> str:
-    """The chunk's text under a line that says where it stands: what is embedded and keyword-indexed.
+def embedded_text(title: str, section: tuple[str, ...], text: str, header: str = "") -> str:
+    """What is embedded and keyword-indexed: the chunk's text, above it where it stands and its table's `header`.
 
     Changes whenever a vector would: name a new `RECIPE` when you change it.
     """
-    line = prefix(title, section)
-    return f"{line}\n{text}" if line else text
+    return "\n".join([*(line for line in (prefix(title, section), header) if line), text])
+
+
+def short_header(header: str) -> str:
+    """A table's header as it stands in front of a chunk: of a wide one, the first columns."""
+    clean = unicodedata.normalize("NFKC", header[: 4 * HEADER_BYTES]).strip()
+    data = clean.encode(errors="replace")
+    if len(data) <= HEADER_BYTES:
+        return clean
+    cut = data[:HEADER_BYTES].decode(errors="ignore")
+    return (cut.rpartition("|")[0] or cut.rpartition(" ")[0] or cut).rstrip(" |")
 
 
 def prefix(title: str, section: tuple[str, ...]) -> str:

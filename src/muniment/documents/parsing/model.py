@@ -160,7 +160,10 @@ class Parsed(Model):
 
 
 class Chunk(Model):
-    """A passage that is searched: `text[start:end]`, not empty, no white space at its ends."""
+    """A passage that is searched: `text[start:end]`, not empty, no white space at its ends.
+
+    `header` is that of the table that the chunk begins within: embedded in front of it, no part of its span.
+    """
 
     index: int
     start: int
@@ -169,6 +172,7 @@ class Chunk(Model):
     section: tuple[str, ...]
     kind: ChunkKind
     parent: int
+    header: str = ""
 
 
 class Parent(Model):
