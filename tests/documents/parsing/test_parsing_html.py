@@ -69,3 +69,18 @@ def test_any_tags_give_blocks_in_order(parts: list[str]) -> None:
         assert parsed.text[block.start : block.end].strip()
         done = block.end
     assert parsed.text.count("x") == parts.count("x")
+
+
+@pytest.mark.parametrize(
+    ("rows", "header"),
+    [
+        ("<tr><th></th><th>load</th></tr><tr><th>probe</th><td>1</td></tr>", "| load"),
+        ("<tr><td>probe</td><td>load</td></tr><tr><td>a</td><td>1</td></tr>", "probe | load"),
+        ("<tr><td>a</td><td>1</td></tr><tr><td>b</td><td>2</td></tr>", None),
+        ("<tr><th>probe</th><th>load</th></tr>", None),
+    ],
+)
+def test_a_table_tells_its_header(rows: str, header: str | None) -> None:
+    found = parsed(f"<html><body><p>x</p><table>{rows}</table>".encode(), name="a.html")
+    (table,) = [block for block in found.blocks if block.kind == "table"]
+    assert (table.header and found.text[table.header.start : table.header.end]) == header

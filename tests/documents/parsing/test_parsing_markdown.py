@@ -139,3 +139,10 @@ def test_blocks_are_in_order_and_within_the_text(parts: list[str]) -> None:
     for block in parsed.blocks:
         assert done <= block.start < block.end <= len(parsed.text)
         done = block.end
+
+
+def test_a_table_tells_its_header() -> None:
+    found = parse_markdown("words\n\n| probe | load |\n|---|---|\n| a | 1 |\n")
+    header = found.blocks[1].header
+    assert header is not None
+    assert found.text[header.start : header.end] == "| probe | load |"

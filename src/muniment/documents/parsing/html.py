@@ -12,6 +12,7 @@ from muniment.documents.parsing.links import with_links
 from muniment.documents.parsing.model import BlockKind, Parsed
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
+from muniment.documents.parsing.tables import has_header
 from muniment.documents.parsing.text import decode
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{2,40})", re.IGNORECASE)
@@ -116,6 +117,7 @@ class _Reader:
         self._growing = growing
         self._inline: list[str] = []
         self._rows: list[str] = []
+        self._heads, self._cells = 0, ""
         self._container: LexborNode | None = None
         self._kind: BlockKind = "paragraph"
         self._depth = 0
@@ -163,6 +165,7 @@ class _Reader:
             self._depth = max(self._depth + deeper, 0)
         elif tag in {"td", "th"} and deeper > 0:
             self._inline.append("\f")
+            self._cells += tag[1]
         elif tag not in _INLINE:
             self._inline.append("" if self._kind == "code" else " ")
 
@@ -172,17 +175,24 @@ class _Reader:
         if self._kind == "table":
             # Each cell begins with a form feed; what stands before the first is not in a cell.
             cells = [" ".join(cell.split()) for cell in raw.split("\f")]
-            row = " | ".join(cells[1:] if len(cells) > 1 and not cells[0] else cells)
+            row = " | ".join(cells[1:] if len(cells) > 1 and not cells[0] else cells).lstrip(" ")
             if row.strip(" |"):
+                # Rows of nothing but header cells at the table's begin are its header.
+                self._heads += self._heads == len(self._rows) and set(self._cells) == {"h"}
                 self._rows.append(row)
+            self._cells = ""
         elif words := " ".join(raw.split()):
             self._rows.append("  " * min(self._depth, 8) + "- " + words if self._kind == "list" else words)
 
     def _flush(self) -> None:
         if self._kind in {"list", "table"}:
             self._end_row()
-            self._growing.add(self._kind, "\n".join(self._rows))
+            heads = min(self._heads, len(self._rows) - 1) or (
+                self._kind == "table" and has_header([row.split(" | ") for row in self._rows[:2]])
+            )
+            self._growing.add(self._kind, "\n".join(self._rows), header=len("\n".join(self._rows[:heads])))
             self._rows.clear()
+            self._heads = 0
             return
         raw = "".join(self._inline)
         self._inline.clear()

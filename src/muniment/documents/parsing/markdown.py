@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from pydantic import JsonValue
 
+from muniment.documents.contract import Span
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import addresses, with_links
 from muniment.documents.parsing.model import Block, BlockKind, Parsed
@@ -113,7 +114,8 @@ def read_body(text: str) -> Body:
         if token.type == "paragraph_open":
             body.blocks.extend(paragraphs(text, start, end))
         else:
-            body.blocks.append(Block(kind=kind, start=start, end=end))
+            header = Span(start=start, end=text.find("\n", start, end)) if kind == "table" else None
+            body.blocks.append(Block(kind=kind, start=start, end=end, header=header))
     return body._replace(links=list(_links(tokens, inline, said)))
 
 
