@@ -41,6 +41,8 @@ class Child:
         self._errors: asyncio.Task[bytes] | None = None
         self._asked = asyncio.Lock()
         self._is_closed = False
+        self.starts = 0
+        """How often it began anew."""
         self.held_mb = 0
         """The most memory that the process has held."""
         self.since = 0.0
@@ -130,6 +132,7 @@ class Child:
         )  # fmt: skip
         assert process.stderr is not None
         self._errors = asyncio.create_task(_tail(process.stderr))
+        self.starts += 1
         self.held_mb, is_ready = 0, False
         try:
             async with asyncio.timeout(START_SECONDS):
