@@ -1,9 +1,10 @@
 """What came attached to an e-mail: documents of their own that go where it goes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,13 +19,14 @@ from muniment.documents.contract import (
     DocumentMissing,
     ListRuns,
     NewDocument,
-    Options,
     OfVersion,
+    Options,
     SetAccess,
     UploadedDocument,
 )
 from muniment.documents.keys import MOST_CHARACTERS, key_of
 from muniment.embedding.contract import PassageTooLong
+from muniment.kernel.blobs import Blobs, Staged
 from muniment.vectors.contract import EngineDown
 
 LEASES = "# Leases\n\nThe vault renews each lease every ten seconds.\n"
@@ -231,25 +233,95 @@ async def test_messages_within_messages_end_where_the_limit_is(
         assert version.problem["limit"] == "nesting"
 
 
-async def test_what_is_cut_off_anywhere_loses_none_and_doubles_none(closed_office: Office) -> None:
-    """The room is stopped at every step in turn, as often as it takes."""
+class CutOff(Blobs):
+    """A store at whose so-manieth call everything stands still, as it does for a process that is killed."""
+
+    left = -1
+    is_still = False
+
+    async def _step(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.is_still = True
+            await asyncio.Event().wait()
+
+    async def stage(self, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> Staged:
+        await self._step()
+        return await super().stage(chunks, limit_bytes=limit_bytes)
+
+    async def adopt(self, staged_key: str, key: str) -> None:
+        await self._step()
+        await super().adopt(staged_key, key)
+        await self._step()
+
+    async def exists(self, key: str) -> bool:
+        await self._step()
+        return await super().exists(key)
+
+    async def delete(self, key: str) -> None:
+        await self._step()
+        await super().delete(key)
+
+
+async def test_what_is_cut_off_anywhere_loses_none_and_doubles_none(closed_office: Office, tmp_path: Path) -> None:
+    """Wherever a first and a second version of the message are cut off, one by one."""
     office = closed_office
-    files = {"leases.md": LEASES, "trucks.md": TRUCKS}
-    async with office.opened():
-        document = NewDocument(content=await office.staged(message(files)), options=Options(key="m.eml"))
-        office.vectors.fails["upsert"] = EngineDown("down")
-        uploaded = await office.upload("ada", document)
-        await office.until("ada", uploaded.run, lambda run: run.attempts > 0)
-        assert list(await shown(office)) == ["m.eml"]
-    office.vectors.fails.clear()
-    async with office.opened():
-        await office.over("ada", uploaded.run)
-    async with office.opened():  # it was stopped while the attachments were at work
-        await quiet(office)
-        found = await shown(office)
-        assert list(found) == ["m.eml", "m.eml/leases.md", "m.eml/trucks.md"]
-        assert {d.version for d in found.values()} == {1}
-        assert len(office.vectors.payloads()) == 3
+    blobs = CutOff.open((tmp_path / "blobs").as_uri())
+    office.blobs = blobs
+    versions = [
+        {"a.md": LEASES, "b.md": TRUCKS},
+        {"a.md": LEASES, "b.md": TRUCKS + "Now.\n", "c.md": "# C\n\nC.\n"},
+    ]
+    cuts = 0
+    for number, files in enumerate(versions, 1):
+        async with office.opened():
+            document = NewDocument(
+                content=await office.staged(message(files, body=f"Number {number}.\n")),
+                options=Options(key="m.eml"),
+            )
+            await office.upload("ada", document)
+        for step in range(1, 40):
+            async with office.opened():
+                blobs.left, blobs.is_still = step, False
+                await first_of(quiet(office), office.settled(lambda: blobs.is_still))
+                blobs.left = -1
+            if not blobs.is_still:
+                break
+            cuts += 1
+        async with office.opened():
+            await quiet(office)
+            found = await shown(office)
+            assert list(found) == ["m.eml", *(f"m.eml/{name}" for name in files)]
+            assert {d.key: d.version for d in found.values()} == {
+                "m.eml": number, "m.eml/b.md": number, **dict.fromkeys(found.keys() - {"m.eml", "m.eml/b.md"}, 1),
+            }  # fmt: skip
+            assert all(v.state in {"current", "retired"} for d in found.values() for v in d.versions)
+            await indexed(office, sum(len(d.versions) for d in found.values()))
+            contents = {}
+            for document_ in found.values():
+                for version in document_.versions:
+                    with office.asking("ada") as room:
+                        content = await room.content(OfVersion(id=document_.id, version=version.number))
+                    contents[content.blob] = await get(blobs, content.blob)
+            assert set(contents) == set(await blobs.keys("documents"))
+            assert {TRUCKS.encode(), LEASES.encode()} <= set(contents.values())
+    assert cuts > 12
+
+
+async def indexed(office: Office, points: int) -> None:
+    """Until the index holds so many; what was replaced moves there in its own time."""
+    await office.settled(lambda: len(office.all_chunks()) == points)
+
+
+async def first_of(*waits: Coroutine[Any, Any, None]) -> None:
+    """Until one of them is done."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def test_a_version_that_never_becomes_current_changes_no_attachment(sqlite_office: Office) -> None:
