@@ -136,3 +136,36 @@ def test_a_run_file_that_a_killed_server_left_names_nobody(tmp_path):
     left = Running(address="http://127.0.0.1:1", pid=os.getpid(), key="mk_left")
     (tmp_path / "run.json").write_text(left.model_dump_json())
     assert read_run_file(tmp_path) is None
+
+
+def test_doctor_names_what_is_wrong_on_the_machine(alone, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    credentials = tmp_path / "config" / "muniment" / "credentials.json"
+    credentials.parent.mkdir(parents=True)
+    credentials.write_text('{"profiles": []}')
+    credentials.chmod(0o644)
+    data = tmp_path / "data"
+    data.mkdir()
+    with sqlite3.connect(data / "documents.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    database.close()
+    (data / "identity.db").write_bytes(b"no database")
+    told = alone("doctor", "--json")
+    assert told.returncode == 1
+    findings = {finding["what"]: finding for finding in json.loads(told.stdout)}
+    assert "chmod 600" in findings["sign-ins"]["cure"]
+    assert "newer Muniment" in findings["data of documents"]["cure"]
+    assert "cannot be read" in findings["data of identity"]["found"]
+    assert "apt install" in findings["pictures and scans"]["cure"]
+    assert findings["pictures and scans"]["ok"]
+
+
+def test_doctor_proves_the_index_of_a_running_server(muniment, tmp_path):
+    (tmp_path / "a.md").write_text("The vault renews every lease.")
+    muniment("add", str(tmp_path / "a.md"), "-c", "proven")
+    told = muniment("doctor", "--json")
+    findings = {finding["what"]: finding for finding in json.loads(told.stdout)}
+    assert "agree" in findings["index"]["found"]
+    assert "dead letters" in findings

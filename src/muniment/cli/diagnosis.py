@@ -4,14 +4,18 @@ import asyncio
 import os
 import shutil
 import socket
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment.cli.connection import load_configuration
+from muniment.cli.connection import connect, load_configuration
+from muniment.cli.profiles import profiles_file, read_profiles
 from muniment.kernel.extras import late
+from muniment.kernel.migrations import revisions
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import Configuration, ProcessSettings
@@ -20,10 +24,11 @@ from muniment.runfile import read_run_file
 from muniment.sdk import Muniment
 
 FREE_BYTES = 2 << 30
+RECONCILE_SECONDS = 600.0
 
 
 class Finding(NamedTuple):
-    """One thing looked at. `cure` says what to do, and is set when `ok` is not."""
+    """One thing looked at. `cure` says what to do: set when `ok` is not, else where something is worth doing."""
 
     what: str
     ok: bool
@@ -46,10 +51,84 @@ def examine(data: Path | None) -> list[Finding]:
         _python(),
         settings,
         *_folder(folder),
+        *_schemas(folder),
+        _credentials(),
         _server(folder, process),
         _engine(),
         _model(configuration),
+        _ocr(),
     ]
+
+
+def is_running(data: Path | None) -> bool:
+    """Whether a server runs on this machine's data folder."""
+    try:
+        folder = load_configuration(data).section("", ProcessSettings).data.expanduser().absolute()
+    except Problem:
+        return False
+    return read_run_file(folder) is not None
+
+
+def prove(server: str | None, data: Path | None, *, repair: bool) -> list[Finding]:
+    """What a running server finds when it compares its tables with its index and its files."""
+    with connect(server, data) as muniment:
+        told = muniment.post("/api/v1/reconcile", {"repair": repair}, timeout_seconds=RECONCILE_SECONDS)
+        letters = next(muniment.pages("/api/v1/dead-letters", limit=1), None)
+    looked = f"{told['documents']} documents, {told['points']} points, {told['blobs']} files agree"
+    found = [Finding("index", True, looked)] if not told["discrepancies"] else []
+    for discrepancy in told["discrepancies"]:
+        some = ", ".join(discrepancy["examples"][:3])
+        cure = discrepancy["cure"] if repair else f"`muniment doctor --repair`: {discrepancy['cure']}"
+        what = discrepancy["kind"].replace("-", " ")
+        found.append(Finding(f"index: {what}", repair, f"{discrepancy['count']} ({some})", cure))
+    if letters is None:
+        found.append(Finding("dead letters", True, "none"))
+    else:
+        cure = "`muniment dead-letters list` shows why; then retry or drop them"
+        found.append(Finding("dead letters", True, "some work has failed for good", cure))
+    return found
+
+
+def _schemas(folder: Path) -> Iterator[Finding]:
+    """Whether a newer Muniment has written the data."""
+    rooms = Path(__file__).parent.parent
+    for file in sorted(folder.glob("*.db")):
+        migrations = rooms / file.stem / "migrations"
+        if not migrations.is_dir():
+            continue
+        try:
+            with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.Error as unreadable:
+            cure = "restore the folder from a backup, or move it away and begin anew"
+            yield Finding(f"data of {file.stem}", False, f"{file.name} cannot be read: {unreadable}", cure)
+            continue
+        known = revisions(migrations)
+        if row is not None and row[0] not in known:
+            cure = "start the newer Muniment that wrote it, or restore a backup made with this one"
+            yield Finding(f"data of {file.stem}", False, f"revision {row[0]}; known are up to {known[-1]}", cure)
+
+
+def _credentials() -> Finding:
+    """Whether others on the machine can read the keys of `muniment login`."""
+    path = profiles_file()
+    if not path.exists():
+        return Finding("sign-ins", True, "none kept")
+    if path.stat().st_mode & 0o077:
+        return Finding("sign-ins", False, f"{path} can be read by others", f"chmod 600 {path}")
+    try:
+        count = len(read_profiles())
+    except Problem as problem:
+        return Finding("sign-ins", False, problem.detail, f"remove {path}, then `muniment login`")
+    return Finding("sign-ins", True, f"{count} kept in {path}")
+
+
+def _ocr() -> Finding:
+    found = shutil.which("tesseract")
+    if found is not None:
+        return Finding("pictures and scans", True, f"read by {found}")
+    cure = "to read them install Tesseract, as in `apt install tesseract-ocr`"
+    return Finding("pictures and scans", True, "refused: Tesseract is not installed", cure)
 
 
 def _python() -> Finding:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect, load_configuration
-from muniment.cli.diagnosis import examine
+from muniment.cli.diagnosis import examine, is_running, prove
 from muniment.cli.people import ask_password
 from muniment.cli.session import Session, asking, table
 from muniment.cli.terminal import out, plain, print_json, steps
@@ -44,12 +45,24 @@ def status(server: ServerOption = None, data: DataOption = None, as_json: JsonOp
         out.print(plain(f"  {name:<{wide}}  {number}"))
 
 
-def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Look for what can be wrong on this machine, and say how to mend it.
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make index and files say what the tables say.")
+    ] = False,
+    server: ServerOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for what can be wrong, and say how to mend it; exit code 1 if anything is.
 
-    Example: muniment doctor
+    Of a server that runs here, or is named, it also proves that nothing is lost, doubled or left behind.
+
+    Example: muniment doctor --repair
     """
-    findings = examine(data)
+    named = server or os.environ.get("MUNIMENT_SERVER")
+    findings = [] if named else examine(data)
+    if named or repair or is_running(data):
+        findings += prove(server, data, repair=repair)
     if as_json:
         print_json([finding._asdict() for finding in findings])
     for finding in findings if not as_json else ():

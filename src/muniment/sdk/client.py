@@ -108,9 +108,10 @@ class Muniment:
         """GET; the decoded answer. Raises the server's Problem."""
         return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
 
-    def post(self, path: str, body: Json = None) -> Json:
-        """POST a JSON body; the decoded answer."""
-        return self._call("POST", path, json=body)
+    def post(self, path: str, body: Json = None, *, timeout_seconds: float | None = None) -> Json:
+        """POST a JSON body; the decoded answer. `timeout_seconds`: for a call that takes longer than others."""
+        own = {} if timeout_seconds is None else {"timeout": httpx.Timeout(timeout_seconds, connect=5)}
+        return self._call("POST", path, json=body, **own)
 
     def put(self, path: str, body: Json = None) -> Json:
         """PUT a JSON body; the decoded answer."""
