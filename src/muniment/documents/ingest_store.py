@@ -1,17 +1,19 @@
 """What the ingestion reads and writes: one short transaction for each step that lasts."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import store
-from muniment.documents.parsing.model import Chunked, Parsed
+from muniment.documents.contract import PageSpan
+from muniment.documents.parsing.model import Chunked, Line, Parsed
 from muniment.documents.pieces import Piece, chunk_rows, parent_rows, point_id, stored_piece
-from muniment.documents.store import chunks, documents, parents, texts, versions
+from muniment.documents.store import chunks, documents, layouts, parents, texts, versions
 
 AT_WORK = ("received", "parsed", "chunked", "embedded", "indexed")
 """The states of a version that somebody is still to go on with."""
@@ -46,9 +48,48 @@ async def progress(connection: AsyncConnection, job_id: str, done: int, total: i
 
 
 async def put_text(connection: AsyncConnection, version_id: str, parsed: Parsed) -> None:
-    """Keep what was parsed."""
-    structure = parsed.model_dump(mode="json", exclude={"text"})
+    """Keep what was parsed, in place of what was parsed before; attachments are kept as documents."""
+    await connection.execute(delete(layouts).where(layouts.c.version == version_id))
+    structure = parsed.model_dump(mode="json", exclude={"text", "lines", "attachments"})
     await connection.execute(insert(texts), {"version": version_id, "text": parsed.text, "structure": structure})
+    pages = groupby(parsed.lines, key=lambda line: line.page)
+    rows = [
+        {"version": version_id, "page": page, "lines": [_stored_line(line) for line in lines]}
+        for page, lines in pages
+    ]
+    if rows:
+        await connection.execute(insert(layouts), rows)
+
+
+def _stored_line(line: Line) -> list[float | None]:
+    return [line.start, line.end, line.x0, line.y0, line.x1, line.y1, line.first]
+
+
+class Extent(NamedTuple):
+    """How long a text is, and where its pages lie in it."""
+
+    characters: int
+    pages: tuple[PageSpan, ...]
+
+
+async def extent(connection: AsyncConnection, version_id: str) -> Extent | None:
+    """The extent of a version's text, without the text."""
+    query = select(func.length(texts.c.text).label("characters"), texts.c.structure)
+    row = (await connection.execute(query.where(texts.c.version == version_id))).first()
+    if row is None:
+        return None
+    return Extent(row.characters, tuple(PageSpan.model_validate(page) for page in row.structure["pages"]))
+
+
+async def lines_within(connection: AsyncConnection, version_id: str, pages: Sequence[int]) -> list[Line]:
+    """Where the lines of those pages are drawn, in the order of the text."""
+    query = select(layouts).where(layouts.c.version == version_id, layouts.c.page.in_(pages))
+    rows = await connection.execute(query.order_by(layouts.c.page))
+    return [_line(row.page, *line) for row in rows for line in row.lines]
+
+
+def _line(page: int, start: int, end: int, x0: float, y0: float, x1: float, y1: float, first: int | None) -> Line:
+    return Line.model_construct(start=start, end=end, page=page, x0=x0, y0=y0, x1=x1, y1=y1, first=first)
 
 
 async def parsed_text(connection: AsyncConnection, version_id: str) -> Parsed | None:
@@ -79,7 +120,8 @@ async def drop_chunks(connection: AsyncConnection, version_id: str) -> None:
 async def drop_text(connection: AsyncConnection, version_id: str) -> None:
     """Forget all that was made of the bytes."""
     await drop_chunks(connection, version_id)
-    await connection.execute(delete(texts).where(texts.c.version == version_id))
+    for table in (layouts, texts):
+        await connection.execute(delete(table).where(table.c.version == version_id))
 
 
 async def pieces(connection: AsyncConnection, version_id: str) -> tuple[Piece, ...]:

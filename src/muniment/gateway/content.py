@@ -1,18 +1,20 @@
-"""A document's original bytes, to be saved and never to be shown by a browser as if they were ours."""
+"""A document's original bytes, never to be shown by a browser as if they were ours, and pictures of its pages."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from muniment.documents.contract import Documents, OfVersion
+from muniment.documents.contract import Documents, OfVersion, PageOf
 from muniment.gateway.endpoint import Handler
 from muniment.gateway.file_names import attachment
 from muniment.gateway.reading import Reader
 from muniment.kernel.blobs import Blobs
 
+_NOT_MODIFIED = 304
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
@@ -34,6 +36,45 @@ def content_handler(read: Reader[OfVersion], documents: Documents, blobs: Blobs)
         return StreamingResponse(_all(await anext(pieces, b""), pieces), headers=headers)
 
     return handle
+
+
+def picture_handler(read: Reader[PageOf], documents: Documents, blobs: Blobs) -> Handler:
+    """Streams a page's picture, which a browser may keep for an hour, and deletes it."""
+
+    async def handle(http: Request) -> Response:
+        request = await read(http)
+        # What names the picture is known before it is drawn, and asking for it asks for the right to see it.
+        content = await documents.content(OfVersion(id=request.id, version=request.version))
+        headers = {
+            "cache-control": "private, max-age=3600",
+            "content-disposition": "inline",
+            "content-security-policy": "default-src 'none'",
+            "etag": f'"{content.blob.rpartition("/")[2]}-{request.number}-{request.width}"',
+        }
+        if headers["etag"] in http.headers.get("if-none-match", ""):
+            return Response(status_code=_NOT_MODIFIED, headers=headers)
+        picture = await documents.page(request)
+        headers |= {"content-type": picture.media_type, "content-length": str(picture.size_bytes)}
+        return _Once(blobs, picture.blob, headers)
+
+    return handle
+
+
+class _Once(StreamingResponse):
+    """A staged blob, deleted when it was sent, or could not be."""
+
+    def __init__(self, blobs: Blobs, key: str, headers: Mapping[str, str]) -> None:
+        super().__init__(blobs.stream(key), headers=headers)
+        self._blobs, self._key = blobs, key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["method"] == "HEAD":
+                await Response(headers=dict(self.headers))(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
+        finally:
+            await self._blobs.delete(self._key)
 
 
 async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -79,3 +79,28 @@ def test_pdf_dates() -> None:
     assert instant("D:2026") == "2026-01-01T00:00:00+00:00"
     assert instant("20260831090000Z") == "2026-08-31T09:00:00+00:00"
     assert instant("yesterday") is None
+
+
+def test_a_file_that_links_and_has_bookmarks(pdf) -> None:
+    link = "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (https://example.org/%s) >> >>"
+    more = [
+        link % "a",
+        link % "b",
+        "<< /First 14 0 R /Last 14 0 R /Count 1 >>",
+        "<< /Title (Second thoughts) /Parent 12 0 R /Dest [7 0 R /Fit] >>",
+        "<< /Title (All of it) /Parent 12 0 R /Dest [5 0 R /Fit] /First 13 0 R /Last 13 0 R /Count 1 >>",
+    ]
+    pages = [lines(700, *PROSE), lines(700, "It goes on. Second thoughts are given.")]
+    data = pdf(pages, page="/Annots [10 0 R 11 0 R]", catalog="/Outlines 12 0 R", more=more)
+    found = read(data)
+    assert found.metadata["links"] == ["https://example.org/a", "https://example.org/b"]
+    assert [(s.path, found.text[s.start : s.start + 6]) for s in found.sections] == [
+        (("All of it",), "The re"),
+        (("All of it", "Second thoughts"), "Second"),
+    ]
+
+
+def test_an_empty_page_is_no_harm(pdf) -> None:
+    found = read(pdf([lines(700, "Before it."), [], lines(700, "After it.")]))
+    assert found.text == "Before it.\n\nAfter it."
+    assert [p.number for p in found.pages] == [1, 3]

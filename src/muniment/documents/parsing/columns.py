@@ -13,6 +13,7 @@ _FEW, _MOST_DEPTH = 3, 4
 _PROSE_CHARACTERS = 18
 _STRIP = 2.0
 _MARKER = re.compile(r"(?:[•‣◦▪●○■□–\-*∙·]|\(?\w{1,3}[.)]|\d+(?:\.\d+)*\.?)")
+_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _NOTE_SIZE = 0.93
 
 
@@ -49,11 +50,13 @@ def arrange(pieces: Sequence[Piece], view: View) -> list[Line]:
 def _turn(piece: Piece, view: View) -> int:
     """By how many quarters the page is turned further, so that the piece stands upright."""
     start, end = view.seen(piece.start), view.seen(piece.end)
-    across = abs(end[0] + end[2] - start[0] - start[2])
+    across = end[0] + end[2] - start[0] - start[2]
     along = end[1] + end[3] - start[1] - start[3]
-    if abs(along) <= across or len(piece.text) == 1:
+    if len(piece.text) == 1:
         return 0
-    return 1 if along > 0 else 3
+    if abs(along) > abs(across):
+        return 1 if along > 0 else 3
+    return 2 if across < 0 and not _LEFTWARDS.search(piece.text) else 0
 
 
 def _segment(piece: Piece, view: View) -> Segment:

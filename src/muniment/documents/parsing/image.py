@@ -1,10 +1,11 @@
 """Images: their frames, upright and within bounds, and the text that is seen in them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from muniment.documents.contract import FileBroken, FileEmpty, ParserLimit
-from muniment.documents.parsing.layout import Line, lay_out
+from muniment.documents.parsing.layout import lay_out
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.ocr import Reading, require_tesseract
 from muniment.documents.parsing.source import Source
@@ -23,18 +24,17 @@ def parse_image(source: Source) -> Parsed:
     Raises OcrMissing, FileEmpty, FileBroken, ParserLimit.
     """
     require_tesseract("the file is a picture")
-    image = opened(source)
     reading = Reading(source)
-    pages: dict[int, list[Line]] = {
-        number: reading.lines(page) for number, page in enumerate(_frames(image), start=1)
-    }
+    with opened(source) as image:
+        media_type = f"image/{image.format.lower()}"
+        pages = {number: reading.lines(page) for number, page in enumerate(_frames(image), start=1)}
     growing = Growing(source.limits.text_characters)
     laid = lay_out(pages, growing)
     if not growing.length:
         raise FileEmpty("no text can be seen in the picture; upload a sharper or larger one")
     return Parsed(
         text=growing.text,
-        media_type=f"image/{image.format.lower()}",
+        media_type=media_type,
         pages=laid.pages,
         sections=sections(growing.headings, growing.length),
         metadata=reading.metadata,
@@ -43,7 +43,8 @@ def parse_image(source: Source) -> Parsed:
     )
 
 
-def opened(source: Source) -> Any:
+@contextmanager
+def opened(source: Source) -> Iterator[Any]:
     """The image, not yet decoded.
 
     Raises FileBroken, or ParserLimit for one of too many pixels.
@@ -54,9 +55,10 @@ def opened(source: Source) -> Any:
         image = pillow.open(source.path, formats=_KINDS)
     except _UNREADABLE as failed:
         raise _broken() from failed
-    _bounded(image, source.limits.pixels)
-    image.most_pixels = source.limits.pixels
-    return image
+    with image:
+        image.most_pixels = source.limits.pixels
+        _bounded(image, source.limits.pixels)
+        yield image
 
 
 def frame(image: Any, number: int) -> Any:

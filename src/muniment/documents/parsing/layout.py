@@ -164,9 +164,7 @@ class _Writer:
         is_cut = previous.cut and line.kind == previous.kind
         if line.opens and (level or not self._goes_on(line)):
             self._add(line, level)
-        elif last == "heading" and level and line.height == previous.height and is_next:
-            self._join(previous, line)
-        elif not level and (line.opens or is_cut):
+        elif last == "heading" and is_next and line.height == previous.height if level else line.opens or is_cut:
             self._join(previous, line)
         elif line.kind == previous.kind == "row":
             self._extend(line, "\n")

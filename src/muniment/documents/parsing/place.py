@@ -105,7 +105,8 @@ class Characters:
 
     def __init__(self, page: pypdfium2.PdfTextPage) -> None:
         self._page = page
-        self._rectangle, self._pointer = raw.FS_RECTF(), None
+        self._rectangle = raw.FS_RECTF()
+        self._pointer = ctypes.byref(self._rectangle)
         self._font, self._flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
         self.text: str = page.get_text_range()
         self.index: Sequence[int] = range(len(self.text))
@@ -128,12 +129,12 @@ class Characters:
     def box(self, at: int) -> Box:
         """The box of a character of `text`, as high as its font."""
         rectangle = self._rectangle
-        raw.FPDFText_GetLooseCharBox(self._page, self.index[at], rectangle)
+        raw.FPDFText_GetLooseCharBox(self._page.raw, self.index[at], self._pointer)
         return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top
 
     def is_bold(self, at: int) -> bool:
         """Whether a character of `text` is set in bold."""
-        raw.FPDFText_GetFontInfo(self._page, self.index[at], self._font, _FONT_NAME_BYTES, self._flags)
+        raw.FPDFText_GetFontInfo(self._page.raw, self.index[at], self._font, _FONT_NAME_BYTES, self._flags)
         return bool(self._flags.value & _FORCE_BOLD) or _BOLD.search(self._font.value) is not None
 
     def pieces(self) -> Iterator[Piece]:

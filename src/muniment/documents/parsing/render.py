@@ -64,11 +64,11 @@ def has_picture(page: pypdfium2.PdfPage) -> bool:
 
 
 def _shrunk(source: Source, number: int, width: int) -> Any:
-    image = opened(source)
-    frames = getattr(image, "n_frames", 1)
-    if number > frames:
-        raise no_page(number, frames)
-    page = frame(image, number).convert("RGB")
+    with opened(source) as image:
+        frames = getattr(image, "n_frames", 1)
+        if number > frames:
+            raise no_page(number, frames)
+        page = frame(image, number).convert("RGB")
     scale = min(width / page.width, 1.0, math.sqrt(_MOST_PIXELS / (page.width * page.height)))
     if scale == 1:
         return page
