@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from muniment.documents.contract import FileBroken, FileEmpty
+from muniment.documents.parsing.asciidoc import parse_asciidoc
 from muniment.documents.parsing.code import parse_code
 from muniment.documents.parsing.delimited import parse_csv
 from muniment.documents.parsing.docx import parse_docx
@@ -21,6 +22,7 @@ from muniment.documents.parsing.pptx import parse_pptx
 from muniment.documents.parsing.records import parse_json, parse_json_lines
 from muniment.documents.parsing.sheets import parse_xlsx
 from muniment.documents.parsing.source import Source
+from muniment.kernel.extras import late
 
 READERS: Mapping[Format, Callable[[Source], Parsed]] = {
     "pdf": parse_pdf,
@@ -37,6 +39,8 @@ READERS: Mapping[Format, Callable[[Source], Parsed]] = {
     "ipynb": parse_notebook,
     "json": parse_json,
     "jsonl": parse_json_lines,
+    "asciidoc": parse_asciidoc,
+    "rst": lambda source: late("muniment.documents.parsing.rst").parse_rst(source),
     "plain": lambda source: parse_plain(source.text()),
 }
 """What reads each format. A reader says no more than the file does, and stays within the source's limits."""
