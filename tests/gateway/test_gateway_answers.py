@@ -264,6 +264,36 @@ async def test_an_empty_content(house, blobs):
     assert (reply.status_code, reply.content, reply.headers["content-type"]) == (200, b"", "text/plain")
 
 
+async def test_a_picture_of_a_page_is_shown_once_and_kept_by_the_browser(house, blobs):
+    content = Content(blob="documents/ver_1", name="a.pdf", media_type="application/pdf", size_bytes=9)
+
+    async def drawn(request):
+        await put(blobs, "staging/picture", b"PNG" * request.width)
+        return Content(blob="staging/picture", name="p.png", media_type="image/png", size_bytes=3 * request.width)
+
+    made = house({"Documents.content": content, "Documents.page": drawn})
+    address = "/api/v1/documents/doc_1/pages/3"
+    async with made.client(READER) as http:
+        shown = await http.get(f"{address}?width=100")
+        assert (shown.status_code, shown.content) == (200, b"PNG" * 100)
+        assert shown.headers["content-type"] == "image/png"
+        assert shown.headers["content-disposition"] == "inline"
+        assert shown.headers["cache-control"] == "private, max-age=3600"
+        assert shown.headers["content-security-policy"] == "default-src 'none'"
+        assert shown.headers["x-content-type-options"] == "nosniff"
+        assert not await blobs.exists("staging/picture")
+        again = await http.get(f"{address}?width=100", headers={"if-none-match": shown.headers["etag"]})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", shown.headers["etag"])
+        other = await http.get(address, headers={"if-none-match": shown.headers["etag"]})
+        assert len(other.content) == 3 * 1200
+        head = await http.head(address)
+        assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "3600")
+        assert not await blobs.exists("staging/picture")
+        for unfit in ("0", "one", "3?width=63", "3?width=4097"):
+            problem(await http.get(f"/api/v1/documents/doc_1/pages/{unfit}"), 422, "invalid")
+    assert [asked.width for asked in made.asked.of("Documents.page")] == [100, 1200, 1200]
+
+
 @given(st.text())
 def test_no_name_breaks_out_of_its_header(name):
     header = attachment(name)

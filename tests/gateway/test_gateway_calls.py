@@ -205,8 +205,6 @@ async def test_unknown_addresses_and_methods(house):
         assert (reply.status_code, reply.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PATCH")
         assert (await http.head("/api/v1/collections/handbook")).status_code == 200
         for later in (
-            "/api/v1/documents/doc_1/pages/1",
-            "/api/v1/documents/doc_1/rectangles",
             "/api/v1/dead-letters",
             "/api/v1/conversations",
         ):

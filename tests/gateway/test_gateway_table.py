@@ -47,6 +47,8 @@ CALLS = {
     "DELETE /api/v1/documents/{id}",
     "GET /api/v1/documents/{id}/text",
     "GET /api/v1/documents/{id}/content",
+    "GET /api/v1/documents/{id}/rectangles",
+    "GET /api/v1/documents/{id}/pages/{number}",
     "GET /api/v1/documents/{id}/access",
     "PUT /api/v1/documents/{id}/access",
     "GET /api/v1/runs",
