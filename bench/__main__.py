@@ -14,9 +14,9 @@ from bench.report import Skipped
 
 BENCHES = (
     "embedding", "start", "walls", "ingest", "pipeline", "load", "busy", "ranking", "passages", "support",
-    "abstention", "setup",
+    "abstention", "parsing", "setup",
 )  # fmt: skip
-WITH_PEERS = {"embedding", "pipeline"}
+WITH_PEERS = {"embedding", "parsing", "pipeline"}
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from muniment.documents.parsing.model import ParserSettings
 from muniment.documents.parsing.pool import parsers
 from muniment.kernel.problems import Problem
 
-LIMITS = ParserSettings(parser_processes=1, parser_processes_most=1)
+LIMITS = ParserSettings(parser_processes=1, parser_processes_most=1, parser_unpacked_mb=10)
 REFUSALS: dict[str, tuple[type[Problem], ...]] = {
     "encrypted": (FileEncrypted,),
     "encrypted-office": (FileEncrypted, FormatUnknown),
@@ -147,8 +147,8 @@ def aliases() -> bytes:
 
 WORD, SHEETS, SLIDES = "word/document.xml", "xl/workbook.xml", "ppt/presentation.xml"
 MADE: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "a flat zip bomb": ("a.docx", lambda: packed(**{"[Content_Types].xml": TYPES, WORD: blanks(510)})),
-    "a bomb as mimetype": ("a.epub", lambda: packed(mimetype=blanks(300))),
+    "a flat zip bomb": ("a.docx", lambda: packed(**{"[Content_Types].xml": TYPES, WORD: blanks(20)})),
+    "a bomb as mimetype": ("a.epub", lambda: packed(mimetype=blanks(20))),
     "a nested zip": ("a.zip", lambda: packed(**{f"{i}.zip": packed(x=blanks(1)) for i in range(50)})),
     "laughs in docx": ("a.docx", lambda: laughing(WORD, "document")),
     "laughs in xlsx": ("a.xlsx", lambda: laughing(SHEETS, "workbook")),
@@ -165,7 +165,7 @@ MADE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "many parts": ("a.eml", lambda: many_parts(10_000)),
     "deep mail": ("a.eml", lambda: nested_mail(200)),
     "a huge picture": ("a.png", lambda: png(60_000, 60_000)),
-    "a long output": ("a.ipynb", lambda: notebook(30_000_000)),
+    "a long output": ("a.ipynb", lambda: notebook(25_000_000)),
     "a long line": ("a.txt", lambda: b"word " * 10_000_000),
     "comments without end": ("a.html", lambda: b"<!---->" * 9000 + b"x"),
     "deep quotes": ("a.md", lambda: b"> " * 20_000 + b"x"),
