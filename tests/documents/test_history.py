@@ -194,8 +194,12 @@ async def test_access_that_changes_while_points_move_reaches_them(sqlite_office:
     await office.put("ada", "a.md", "beta")
     await asyncio.wait_for(waiting.wait(), 10)
     with office.asking("ada") as room:
-        await room.set_access(SetAccess(id=str(put.id), grants=("user:eve",)))
+        granting = asyncio.create_task(room.set_access(SetAccess(id=str(put.id), grants=("user:eve",))))
+        async with asyncio.timeout(10):
+            while not (await room.get_access(ById(id=str(put.id)))).grants:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
     go_on.set()
+    await granting
     await rested(office, retired=1)
     (old,) = office.vectors.payloads(history=True)
     assert office.people.ids["user:eve"] in old["readers"]  # type: ignore[operator]

@@ -1,9 +1,10 @@
 """Versions that were replaced: their points move to the history index, and go when their time is over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,13 +16,12 @@ from muniment.documents.embedder import points_of, texts_of
 from muniment.documents.fields import Layer
 from muniment.documents.indexing import access_payload, document_payload
 from muniment.documents.ingest_store import Work
-from muniment.documents.pieces import Piece, point_id
 from muniment.documents.store import documents, versions
 from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.jobs import Job
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import now
-from muniment.vectors.contract import EnsureIndex, FetchVectors, IndexMissing, Payload, Upsert
+from muniment.vectors.contract import EnsureIndex, FetchVectors, IndexMissing, Payload, Point, Upsert
 
 _log = get_logger(__name__)
 _SLICE = 256
@@ -41,17 +41,15 @@ class History:
     async def retire(self, job: Job) -> None:
         """Move a version's points; again is as once, and of a version that is gone none are left."""
         what = Retire.model_validate(job.request)
-        moved = None
-        while moved is None:
-            moved = await self._moved(what)
+        moved = await self._moved(what)
         # Whoever still took the version for the current one wrote its points under this lock, or sees its error.
         async with self._indexing.lock(what.document):
             await self._indexing.remove(what.index, "version", [what.version])
         if not moved:
             await self._indexing.remove(what.index + HISTORY, "version", [what.version])
 
-    async def _moved(self, what: Retire) -> bool | None:
-        """Whether the history index has the points now; None to try again, false when the version is gone."""
+    async def _moved(self, what: Retire) -> bool:
+        """Put the points into the history index; false when the version is, or is to be, gone."""
         async with self._database.read() as connection:
             work = await ingest_store.work(connection, what.version)
         if work is None:
@@ -63,57 +61,57 @@ class History:
             async with self._database.write() as connection:
                 await self._forget(connection, work.document.collection, [work.version])
             return False
-        history = what.index + HISTORY
-        if work.version.index_name == history:
-            await self._indexing.set_version(history, what.version, access_payload(work.document))
-            return True
-        count = await self._copy(work, what.index, refs[0].language)
-        async with self._database.write() as connection:
-            document = await registry.document(connection, what.document, lock=True)
-            if document is not None and document.acl_version != work.document.acl_version:
-                return None
-            # From here on the history index hears of a change of readers.
-            values = {"index_name": history, "indexed_chunks": count}
-            return document is not None and await registry.change_version(connection, what.version, values)
+        if work.version.index_name == what.index:
+            count = await self._copy(work.version, what, refs[0].language)
+            return await self._noted(what, count, work.document.acl_version)
+        return True
 
-    async def _copy(self, work: Work, index: str, language: str | None) -> int:
+    async def _noted(self, what: Retire, count: int, acl_version: int) -> bool:
+        """Name the history index as the version's, once its points there say who reads them at that moment."""
+        history = what.index + HISTORY
+        while True:
+            async with self._database.write() as connection:
+                document = await registry.document(connection, what.document, lock=True)
+                if document is None:
+                    return False
+                if document.acl_version == acl_version:
+                    values = {"index_name": history, "indexed_chunks": count}
+                    return await registry.change_version(connection, what.version, values)
+            acl_version = document.acl_version
+            await self._indexing.set_version(history, what.version, access_payload(document))
+
+    async def _copy(self, version: Row[Any], what: Retire, language: str | None) -> int:
         """Put the points into the history index, with the vectors that they have; how many there are."""
-        version = work.version
         async with self._database.read() as connection:
             parsed = await ingest_store.parsed_text(connection, version.id)
             pieces = await ingest_store.pieces(connection, version.id)
-        if parsed is None:
-            return 0
-        payload, copied = _payload(work), 0
-        for start in range(0, len(pieces), _SLICE):
+        copied = 0
+        for start in range(0, len(pieces) if parsed else 0, _SLICE):
+            assert parsed is not None
             some = pieces[start : start + _SLICE]
-            with suppress(IndexMissing):  # somebody removed the index: there is nothing to move
-                texts = texts_of(version.title, parsed.text, some)
-                copied += await self._copy_some(index, version.id, some, texts, language, payload)
+            texts = texts_of(version.title, parsed.text, some)
+            async with self._indexing.lock(what.document):
+                async with self._database.read() as connection:
+                    work = await ingest_store.work(connection, version.id)
+                if work is None:
+                    break
+                points = points_of(version.id, some, texts, language=language, payload=_payload(work))
+                with suppress(IndexMissing):  # somebody removed the index: there is nothing to move
+                    copied += await self._copy_some(what.index, {point.id: point for point in points})
         if copied < len(pieces):
             _log.warning("history lacks points", version=version.id, chunks=len(pieces), points=copied)
         return copied
 
-    async def _copy_some(
-        self,
-        index: str,
-        version: str,
-        pieces: Sequence[Piece],
-        texts: Sequence[str],
-        language: str | None,
-        payload: Payload,
-    ) -> int:
-        ids = tuple(point_id(version, piece.number) for piece in pieces)
-        fetched = await self._vectors.fetch(FetchVectors(index=index, ids=ids))
+    async def _copy_some(self, index: str, points: Mapping[UUID, Point]) -> int:
+        fetched = await self._vectors.fetch(FetchVectors(index=index, ids=tuple(points)))
         if not fetched.ids:
             return 0
-        made = {point.id: point for point in points_of(version, pieces, texts, language=language, payload=payload)}
-        points = tuple(made[id_] for id_ in fetched.ids)
-        history = index + HISTORY
-        await self._vectors.ensure(EnsureIndex(index=history, dimensions=fetched.vectors.shape[1]))
+        history, vectors = index + HISTORY, fetched.vectors
+        await self._vectors.ensure(EnsureIndex(index=history, dimensions=vectors.shape[1]))
         async with deadline(MOST_SECONDS):
-            await self._vectors.upsert(Upsert(index=history, points=points, vectors=fetched.vectors))
-        return len(points)
+            found = tuple(points[point] for point in fetched.ids)
+            await self._vectors.upsert(Upsert(index=history, points=found, vectors=vectors))
+        return len(found)
 
     async def expire(self) -> None:
         """Forget what is over its time, so much of it at once."""

@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import HISTORY
 from muniment.documents import access, registry
@@ -45,8 +46,7 @@ class Indexing:
             if row is None or row.indexed_acl == row.acl_version:
                 return True
             current = await registry.version(connection, row.current)
-            query = select(versions.c.index_name).where(versions.c.document == document_id).distinct()
-            indexes = [name for name in (await connection.scalars(query)).all() if name]
+            indexes = await _indexes(connection, document_id)
         now = document_payload(row, registry.seen(row, current), current, whole=True)
         for index in indexes:
             payload = access_payload(row) if index.endswith(HISTORY) else now
@@ -72,6 +72,14 @@ class Indexing:
             await self.vectors.delete(DeletePoints(index=index, filter=_where(field, values)))
         except IndexMissing:
             return
+
+
+async def _indexes(connection: AsyncConnection, document_id: str) -> list[str]:
+    """Where the document may have points; those of a retired version may be on their way into the history."""
+    query = select(versions.c.index_name, versions.c.state).where(versions.c.document == document_id).distinct()
+    known = [(name, state) for name, state in await connection.execute(query) if name]
+    coming = {name.removesuffix(HISTORY) + HISTORY for name, state in known if state == "retired"}
+    return sorted({name for name, _ in known} | coming)
 
 
 def _where(field: str, values: Sequence[str]) -> Filter:
