@@ -1,4 +1,8 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kit.parsing import parsed
 from muniment.documents.contract import (
@@ -10,6 +14,7 @@ from muniment.documents.contract import (
     ParserLimit,
 )
 from muniment.documents.parsing.model import Parsed
+from muniment.documents.parsing.text import decode
 
 
 def read(data: bytes | str, name: str | None = None, media_type: str | None = None, most: int = 10**7) -> Parsed:
@@ -66,6 +71,10 @@ def test_a_file_without_text_is_empty(data: bytes) -> None:
         (b"{\\rtf1 hello}", "a.txt", "save it as .docx"),
         (b"Rar!\x1a\x07", None, "unpack it"),
         (b"<svg xmlns='x'/>", "a.svg", "a picture or a PDF"),
+        (b"<?xml version='1.0'?><svg xmlns='x'/>", "a.xml", "a picture or a PDF"),
+        (b"\x1f\x8b\x08\x00x", None, "unpack it"),
+        (b"\x00\x00\x00\x18ftypheic", "a.jpg", "JPEG or PNG"),
+        (b"ID3\x04\x00\x00", "a.mp3", "what is said"),
     ],
 )
 def test_what_is_not_read_is_refused_with_its_cure(data: bytes, name: str | None, cure: str) -> None:
@@ -123,3 +132,63 @@ def test_a_broken_pdf_and_one_without_text(pdf) -> None:
         read(b"%PDF-1.7 and then nothing")
     with pytest.raises(FileEmpty, match="no text"):
         read(pdf([[]]))
+
+
+PROSE = {
+    "ru": "Холодный груз прибыл в порт вчера вечером. Водитель проверил температуру и подписал документы.",
+    "ja": "冷蔵貨物は昨日の夕方に港に到着しました。運転手は温度を確認し、書類に署名してから帰宅しました。",
+    "zh": "冷藏货物昨天傍晚抵达港口。司机检查了温度并签署了文件，然后回家了。",
+    "tw": "冷藏貨物昨天傍晚抵達港口。司機檢查了溫度並簽署了文件，然後回家了。",
+    "ko": "냉장 화물은 어제 저녁에 항구에 도착했습니다. 운전자는 온도를 확인하고 집으로 갔습니다.",
+    "el": "Το ψυγμένο φορτίο έφτασε στο λιμάνι χθες το βράδυ. Ο οδηγός έλεγξε τη θερμοκρασία.",
+    "he": "המטען הקר הגיע לנמל אתמול בערב. הנהג בדק את הטמפרטורה וחתם על המסמכים ואז חזר הביתה.",
+    "ar": "وصلت الشحنة المبردة إلى الميناء مساء أمس. فحص السائق درجة الحرارة ووقع على الوثائق.",
+    "pl": "Zimny ładunek dotarł do portu wczoraj. Kierowca sprawdził temperaturę i podpisał. Żółć gęślą jaźń.",
+    "cs": "Studený náklad dorazil do přístavu včera večer. Řidič zkontroloval teplotu a odešel domů.",
+    "tr": "Soğuk yük dün akşam limana ulaştı. Sürücü sıcaklığı kontrol etti, belgeleri imzaladı.",
+    "fr": "Le cargo réfrigéré est arrivé au port. Le conducteur a vérifié, déjà prêt, la température.",
+    "code": "def f(x):\n    # Холодный груз прибыл в порт вчера\n    return x\n# Водитель проверил температуру\n"
+    * 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [
+        ("ru", "cp1251"), ("ru", "koi8_r"), ("ru", "cp866"), ("ru", "iso8859_5"), ("ru", "utf-16-le"),
+        ("ru", "utf-16-be"), ("ja", "cp932"), ("ja", "euc_jp"), ("ja", "iso2022_jp"), ("ja", "utf-16-le"),
+        ("zh", "gb18030"), ("tw", "big5"), ("ko", "cp949"), ("ko", "utf-16-be"), ("el", "cp1253"),
+        ("he", "cp1255"), ("ar", "cp1256"), ("pl", "cp1250"), ("pl", "iso8859_2"), ("cs", "cp1250"),
+        ("tr", "cp1254"), ("fr", "cp1252"), ("code", "cp1251"),
+    ],
+)  # fmt: skip
+def test_the_encoding_of_prose_is_told(language: str, encoding: str) -> None:
+    assert read(PROSE[language].encode(encoding), "a.txt").text == PROSE[language]
+
+
+@given(st.text(min_size=1), st.sampled_from(["cp1251", "koi8_r", "gb18030", "utf-16-le", "cp1252", "latin-1"]))
+def test_any_bytes_are_a_text_or_no_text(text: str, encoding: str) -> None:
+    with suppress(NotText):
+        assert "\x00" not in decode(text.encode(encoding, errors="ignore"), encoding)
+
+
+@given(st.binary())
+def test_decoding_raises_nothing_else(data: bytes) -> None:
+    with suppress(NotText):
+        decode(data, "no such encoding")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "found"),
+    [
+        (b"<!DOCTYPE html><p>x</p>", "a.py", "text/html"),
+        (b"<!-- a --><html><p>x</p></html>", "a.csv", "text/html"),
+        (b"just words\n", "a.foo", "text/plain"),
+        (b"MIT License\n", "LICENSE", "text/plain"),
+        (b"KEY=value\n", ".env", "text/plain"),
+        (b"MZ is how programs begin", "a.txt", "text/plain"),
+        (b"ID3 tags, explained", "a.txt", "text/plain"),
+    ],
+)
+def test_names_and_content_that_disagree(data: bytes, name: str, found: str) -> None:
+    assert read(data, name).media_type == found
