@@ -64,9 +64,10 @@ def rows(lines: Sequence[str], options: str, mark: str) -> tuple[list[list[str]]
 def _cells(text: str) -> list[str]:
     """The cells; one that spans several columns is followed by empty ones."""
     marks = list(_CELL.finditer(text))
-    ends = [found.start() for found in marks[1:]] + [len(text)]
-    cells: list[str] = []
-    for found, end in zip(marks, ends, strict=True):
+    starts = [*(found.start() for found in marks), len(text)]
+    before = " ".join(text[: starts[0]].split())
+    cells = [before] if before else []
+    for found, end in zip(marks, starts[1:], strict=True):
         cells.append(" ".join(text[found.end() : end].replace("\\|", "|").split()))
         cells += [""] * (min(int(found[1] or 1), _MOST_SPAN) - 1)
     return cells

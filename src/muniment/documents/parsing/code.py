@@ -248,8 +248,8 @@ def _joined(text: str, pieces: Sequence[_Piece]) -> list[_Piece]:
     joined: list[_Piece] = []
     for piece in pieces:
         said = text[piece.start : piece.end].strip()
-        same = joined and joined[-1].path == piece.path
-        if joined and (same or not _WORD.search(said) or said in {"end", "done", "fi"}):
+        is_between = joined and not joined[-1].path and not piece.path
+        if joined and (is_between or not _WORD.search(said) or said in {"end", "done", "fi"}):
             joined[-1] = joined[-1]._replace(end=piece.end)
         else:
             joined.append(piece)

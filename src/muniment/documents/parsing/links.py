@@ -7,8 +7,8 @@ from pydantic import JsonValue
 
 MOST_LINKS = 200
 _MOST_CHARACTERS = 2048
-_ADDRESS = re.compile(r"""https?://[^\s<>"'`|\\^{}\[\]]+""", re.IGNORECASE)
-_TRAILING = ".,;:!?*_'\""
+_ADDRESS = re.compile(r"""https?://[^\s<>"`|\\^{}\[\]]+""", re.IGNORECASE)
+_TRAILING = ".,;:!?*_'\"”’»"
 
 
 def addresses(text: str) -> Iterable[str]:
