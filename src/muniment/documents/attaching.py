@@ -13,7 +13,6 @@ from muniment.documents.base import (
     ATTEMPTS,
     Clean,
     DocumentChanged,
-    DocumentsSettings,
     Parts,
     RunChanged,
     cleaning,
@@ -21,13 +20,11 @@ from muniment.documents.base import (
 from muniment.documents.contract import ParserLimit
 from muniment.documents.deciding import Wanted
 from muniment.documents.fields import Layer
-from muniment.documents.ingest_store import Work
 from muniment.documents.keys import MOST_CHARACTERS
 from muniment.documents.parsing.model import Attachment
 from muniment.documents.upload_store import Taking
 from muniment.kernel.blobs import Blobs, Staged
 from muniment.kernel.caller import Caller
-from muniment.kernel.problems import TooLarge
 
 _MOST_SUFFIX = 8
 
@@ -120,15 +117,11 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def require_taken(connection: AsyncConnection, settings: DocumentsSettings, work: Work) -> None:
-    """Raises TooLarge, or ParserLimit for what lies too deep: an attachment came in with its e-mail, unasked."""
-    most = settings.max_file_bytes
-    if work.version.size_bytes > most:
-        raise TooLarge(f"the attachment is over the limit of {most} bytes", limit_bytes=most)
-    if await registry.depth(connection, work.document) > settings.parser_nesting:
+async def require_shallow(connection: AsyncConnection, document: Row[Any], most: int) -> None:
+    """Raises ParserLimit for what lies within too many e-mails: those within it are not even looked for."""
+    if await registry.depth(connection, document) > most:
         raise ParserLimit(
-            f"the attachment lies within more than {settings.parser_nesting} e-mails; add it as a file of its own",
-            limit="nesting",
+            f"the attachment lies within more than {most} e-mails; add it as a file of its own", limit="nesting"
         )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import ingest_store, registry
-from muniment.documents.attaching import Attaching, Enclosed, require_taken, staged
+from muniment.documents.attaching import Attaching, Enclosed, require_shallow, staged
 from muniment.documents.base import (
     ATTEMPTS,
     UNKNOWN_TYPE,
@@ -135,7 +135,7 @@ class Ingestion:
         version, blobs, key = work.version, self._parts.blobs, blob_key(work.version.id)
         if work.document.attached_to is not None:
             async with self._database.read() as connection:
-                await require_taken(connection, self._parts.settings, work)
+                await require_shallow(connection, work.document, self._parts.settings.parser_nesting)
         if not await blobs.exists(key):  # whoever uploaded it was cut off after the commit
             await blobs.adopt(version.staged, key)
         path = await blobs.path(key)

@@ -237,5 +237,5 @@ def _unflowed(text: str, *, joint: str) -> Iterator[str]:
 
 def _sealed() -> FileEncrypted:
     return FileEncrypted(
-        "the e-mail is encrypted: open it in the mail program, save it decrypted, and upload that"
+        "the e-mail is encrypted or sealed (S/MIME, PGP): save it decrypted from the mail program, and upload that"
     )
