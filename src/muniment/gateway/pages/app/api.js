@@ -1,8 +1,8 @@
 /** The API: tokens, problems, events. A call that is not let in waits until somebody has signed in, then goes on. */
 
+const API = "/api/v1";
 const STORED = "muniment.refresh_token";
 const EARLY_MS = 60_000;
-const API = "/api/v1";
 
 /** A failure as RFC 9457 has it; `message` says what happened and what to do. */
 export class Problem extends Error {
@@ -13,27 +13,28 @@ export class Problem extends Error {
   }
 }
 
+const unreachable = () => new Problem(0, { detail: "The server cannot be reached. Is it still running?" });
+
 let access = "";
 let renewAt = 0;
 let renewing = null;
-let askToSignIn = async () => {};
+let askToSignIn;
 
-/** Who asks people to sign in: called when no token is at hand, settled when there is one. */
+/** Who asks people to sign in: called when no token is at hand; what it gives is settled when there is one. */
 export function onSignedOut(ask) {
   askToSignIn = ask;
 }
 
-/** @param {string} username @param {string} password */
 export async function signIn(username, password) {
   keep(await openCall("/auth/login", { username, password }));
 }
 
-/** Ends the session, here in any case. */
+/** Ends the session: here in any case, on the server if it can be reached. */
 export async function signOut() {
-  const refresh = sessionStorage.getItem(STORED);
+  const refresh_token = sessionStorage.getItem(STORED);
   sessionStorage.removeItem(STORED);
   access = "";
-  if (refresh) await openCall("/auth/logout", { refresh_token: refresh });
+  if (refresh_token) await openCall("/auth/logout", { refresh_token });
 }
 
 function keep(tokens) {
@@ -54,10 +55,10 @@ async function token() {
 }
 
 async function renew() {
-  const refresh = sessionStorage.getItem(STORED);
-  if (refresh) {
+  const refresh_token = sessionStorage.getItem(STORED);
+  if (refresh_token) {
     try {
-      keep(await openCall("/auth/refresh", { refresh_token: refresh }));
+      keep(await openCall("/auth/refresh", { refresh_token }));
       return;
     } catch (problem) {
       if (problem.status !== 401) throw problem;
@@ -69,39 +70,19 @@ async function renew() {
 }
 
 async function openCall(path, body) {
-  const answer = await reach(path, { method: "POST", headers: JSON_BODY, body: JSON.stringify(body) });
+  const answer = await reach(path, { method: "POST", ...json(body) });
   return answer.status === 204 ? null : answer.json();
 }
 
-const JSON_BODY = { "content-type": "application/json" };
+const json = (body, headers = {}) => (
+  { headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(body) });
 
 async function reach(path, init) {
-  let answer;
-  try {
-    answer = await fetch(API + path, init);
-  } catch (failure) {
-    if (failure.name === "AbortError") throw failure;
-    throw unreachable();
-  }
+  const answer = await fetch(API + path, init).catch((failure) => {
+    throw failure.name === "AbortError" ? failure : unreachable();
+  });
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
   return answer;
-}
-
-const unreachable = () => new Problem(0, { detail: "The server cannot be reached. Is it still running?" });
-
-/**
- * One call, signed in; an answer that is not good is a Problem.
- * @param {string} path
- * @param {{method?: string, body?: any, accept?: string, signal?: AbortSignal}} [how]
- * @returns {Promise<Response>}
- */
-export async function call(path, { method = "GET", body, accept = "application/json", signal } = {}) {
-  return letIn((bearer) => reach(path, {
-    method,
-    signal,
-    headers: { authorization: bearer, accept, ...(body === undefined ? {} : JSON_BODY) },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  }));
 }
 
 /** Makes a call with a token, and once more with another when the first is not good any more. */
@@ -115,72 +96,53 @@ async function letIn(make) {
   }
 }
 
-/** @param {string} path */
+/** One call, signed in; an answer that is not good is a Problem. */
+export const call = (path, { method = "GET", body, accept = "*/*", signal } = {}) => letIn((authorization) => {
+  const headers = { authorization, accept };
+  return reach(path, { method, signal, ...(body ? json(body, headers) : { headers }) });
+});
+
 export const get = async (path) => (await call(path)).json();
-
-/** @param {string} path @param {any} [body] */
 export const post = async (path, body = {}) => (await call(path, { method: "POST", body })).json();
-
-/** @param {string} path */
 export const remove = (path) => call(path, { method: "DELETE" });
 
 /** All items of a list. */
 export async function all(path) {
   const items = [];
-  let cursor = "";
-  do {
-    const page = await get(`${path}?limit=500${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+  for (let cursor = ""; cursor !== null;) {
+    const page = await get(`${path}?limit=500${cursor && `&cursor=${cursor}`}`);
     items.push(...page.items);
     cursor = page.next_cursor;
-  } while (cursor);
+  }
   return items;
 }
 
-/**
- * Sends a form and tells how much of it went out, which fetch cannot.
- * @param {string} path
- * @param {FormData} form
- * @param {(share: number) => void} sent
- */
-export function upload(path, form, sent) {
-  return letIn((bearer) => new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", API + path);
-    request.setRequestHeader("authorization", bearer);
-    request.responseType = "json";
-    request.upload.addEventListener("progress", (event) => sent(event.total ? event.loaded / event.total : 0));
-    request.addEventListener("error", () => reject(unreachable()));
-    request.addEventListener("load", () => {
-      if (request.status < 300) resolve(request.response);
-      else reject(new Problem(request.status, request.response ?? {}));
-    });
-    request.send(form);
-  }));
-}
+/** Sends a form and tells which share of it went out, which fetch cannot. */
+export const upload = (path, form, sent) => letIn((authorization) => new Promise((resolve, reject) => {
+  const request = new XMLHttpRequest();
+  request.open("POST", API + path);
+  request.setRequestHeader("authorization", authorization);
+  request.responseType = "json";
+  request.upload.onprogress = ({ loaded, total }) => sent(total ? loaded / total : 0);
+  request.onerror = () => reject(unreachable());
+  request.onload = () => (request.status < 300
+    ? resolve(request.response) : reject(new Problem(request.status, request.response ?? {})));
+  request.send(form);
+}));
 
-/**
- * Server-sent events as they come.
- * @param {Response} answer
- * @returns {AsyncGenerator<{kind: string, data: any}>}
- */
+/** Server-sent events as they come: their kind and their data. */
 export async function* events(answer) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  for await (const piece of pieces(answer.body.pipeThrough(new TextDecoderStream()))) {
-    const frames = (text + piece).split("\n\n");
-    text = frames.pop();
-    for (const frame of frames) {
-      const lines = frame.split("\n");
-      const kind = lines.find((line) => line.startsWith("event: "))?.slice(7);
-      const data = lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
-      if (kind) yield { kind, data: JSON.parse(data) };
-    }
-  }
-}
-
-async function* pieces(stream) {
-  const reader = stream.getReader();
   try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      const frames = (text + read.value).split("\n\n");
+      text = frames.pop();
+      for (const frame of frames) {
+        const [, kind, data] = /^event: (.*)\ndata: (.*)$/.exec(frame) ?? [];
+        if (kind) yield [kind, JSON.parse(data)];
+      }
+    }
   } finally {
     reader.cancel();
   }

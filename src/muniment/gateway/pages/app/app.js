@@ -1,8 +1,8 @@
 /** Begins the page: who is asking, then the view that the address names. Each view is a section and a module. */
 
-import * as ask from "./ask.js";
 import { takeDrops } from "./adding.js";
-import { byId, el } from "./dom.js";
+import * as ask from "./ask.js";
+import { complain, ui } from "./dom.js";
 import * as documents from "./documents.js";
 import * as search from "./search.js";
 import { begin } from "./session.js";
@@ -11,51 +11,45 @@ import * as source from "./source.js";
 const VIEWS = { ask, search, documents };
 let shown = "";
 
-/** `#/documents/handbook?state=failed` is the view, the rest of the path, and the parameters. */
-function address() {
-  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
-  const [view, ...rest] = path.split("/").map(decodeURIComponent);
-  return { view, rest, asked: new URLSearchParams(query) };
-}
-
+/** `#/documents/handbook?a=b` is a view, what is in it, and parameters; a source stands above the view before it. */
 function follow() {
   if (location.hash && !location.hash.startsWith("#/")) return;
-  const { view, rest, asked } = address();
-  if (view === "source") {
-    if (!shown) show("ask", [], new URLSearchParams());
-    source.open(rest[0], asked);
+  const [path, query] = location.hash.slice(2).split("?", 2);
+  const [name, inside] = path.split("/").map(decodeURIComponent);
+  const asked = new URLSearchParams(query);
+  if (name === "source") {
+    if (!shown) show("ask", new URLSearchParams());
+    source.open(inside, asked);
     return;
   }
-  source.close();
-  show(view in VIEWS ? view : "ask", rest, asked);
+  ui.source.close();
+  show(name in VIEWS ? name : "ask", asked, inside);
 }
 
-function show(name, rest, asked) {
+function show(name, asked, inside) {
   const other = shown !== name;
   if (other) {
-    for (const each of Object.keys(VIEWS)) byId(each).hidden = each !== name;
-    for (const link of document.querySelectorAll(".top nav a")) {
-      if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
-    document.title = `${byId(`${name}-title`).textContent} · Muniment`;
-    if (shown) byId(`${name}-title`).focus();
+    const title = ui[`${name}Title`];
+    for (const each of Object.keys(VIEWS)) ui[each].hidden = each !== name;
+    for (const link of ui.views.children) link.ariaCurrent = link.hash === `#/${name}` ? "page" : null;
+    document.title = `${title.textContent} · Muniment`;
+    if (shown) title.focus();
     shown = name;
   }
-  VIEWS[name].show(asked, rest, other);
+  VIEWS[name].show(asked, { other, inside });
 }
 
-document.querySelector(".skip").addEventListener("click", (event) => {
+ui.skip.onclick = (event) => {
   event.preventDefault();
-  byId("main").focus();
-});
+  ui.main.focus();
+};
 for (const view of [ask, search, documents, source]) view.begin();
 takeDrops(document.body);
 try {
   await begin();
-  follow();
   addEventListener("hashchange", follow);
+  follow();
 } catch (problem) {
   document.body.classList.remove("signed-out");
-  byId("main").replaceChildren(el("p", { class: "problem", role: "alert" }, problem.message));
+  complain(ui.main, problem);
 }

@@ -1,160 +1,127 @@
 /** Ask: the answer as it is checked, sentence by sentence, and the sources beside it. */
 
 import { all, call, events, Problem } from "./api.js";
-import { byId, complain, count, degradedNotices, el, hitItem, place, sourceLink, titleOf } from "./dom.js";
+import { attempt, complain, count, el, hitItem, notices, place, sourceLink, titleOf, ui } from "./dom.js";
 
-const VERDICTS = {
-  quoted: "quoted",
-  supported: "supported",
-  partly: "partly supported",
-  unsupported: "not supported",
-  unchecked: "not checked",
-};
+const VERDICTS = { partly: "supported in part", unsupported: "not supported by any source", unchecked: "not checked" };
 
-let asked = "";
+let answering = "";
 let running = null;
 
 export function begin() {
-  const form = byId("ask-form");
-  form.addEventListener("submit", (event) => {
+  const form = ui.askForm;
+  form.onsubmit = (event) => {
     event.preventDefault();
-    const address = addressOf(form);
-    if (location.hash === address) ask(form);
-    else location.hash = address;
-  });
-  byId("question").addEventListener("keydown", (event) => {
+    if (location.hash === address()) ask();
+    else location.hash = address();
+  };
+  form.elements.q.onkeydown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     form.requestSubmit();
-  });
-  byId("ask-stop").addEventListener("click", () => running?.abort());
+  };
+  ui.stop.onclick = () => running.abort();
 }
 
-function addressOf(form) {
-  const parameters = new URLSearchParams({ q: form.elements.q.value.trim() });
-  if (form.elements.in.value) parameters.set("in", form.elements.in.value);
-  return `#/ask?${parameters}`;
-}
+const address = () => `#/ask?${new URLSearchParams(new FormData(ui.askForm))}`;
 
-/** @param {URLSearchParams} parameters */
-export async function show(parameters, _rest, fresh) {
-  const form = byId("ask-form");
-  const question = parameters.get("q");
-  const where = parameters.get("in") ?? "";
-  if (fresh) await offerCollections(form.elements.in);
-  if (!question) return;
-  if (location.hash === asked) return;
-  form.elements.q.value = question;
-  form.elements.in.value = where;
-  await ask(form);
+export async function show(parameters, { other }) {
+  const { q, in: where } = ui.askForm.elements;
+  if (other) await attempt(ui.askFailed, () => offerCollections(where));
+  if (!parameters.get("q") || location.hash === answering) return;
+  q.value = parameters.get("q");
+  where.value = parameters.get("in") ?? "";
+  await ask();
 }
 
 async function offerCollections(select) {
-  try {
-    const kept = select.value;
-    const collections = await all("/collections");
-    select.replaceChildren(select.options[0],
-      ...collections.map((each) => el("option", { value: each.name }, each.title || each.name)));
-    select.value = kept;
-  } catch (problem) {
-    complain(byId("ask-failed"), problem);
-  }
+  const chosen = select.value;
+  const collections = await all("/collections");
+  select.replaceChildren(select.options[0],
+    ...collections.map(({ name, title }) => el("option", { value: name }, title || name)));
+  select.value = chosen;
 }
 
-async function ask(form) {
+async function ask() {
+  const { q: { value: question }, in: { value: where } } = ui.askForm.elements;
   running?.abort();
   const mine = new AbortController();
   running = mine;
-  asked = addressOf(form);
-  const question = form.elements.q.value.trim();
-  const collections = form.elements.in.value ? [form.elements.in.value] : null;
+  answering = address();
   clear(question);
-  byId("ask-stop").hidden = false;
+  const body = { question, collections: where ? [where] : null };
   try {
-    const answer = await call("/ask", {
-      method: "POST", body: { question, collections }, accept: "text/event-stream", signal: mine.signal,
-    });
-    let over = false;
-    for await (const { kind, data } of events(answer)) {
+    const answer = await call("/ask", { method: "POST", body, accept: "text/event-stream", signal: mine.signal });
+    let last;
+    for await (const [kind, data] of events(answer)) {
       if (running !== mine) return;
-      over ||= kind === "done";
-      take(kind, data);
+      TAKE[kind]?.(data);
+      last = kind;
     }
-    if (!over) throw new Problem(0, { detail: "The answer broke off: the connection was lost. Ask again." });
+    if (last !== "done") throw new Problem(0, { detail: "The answer broke off: the connection was lost. Ask again." });
   } catch (problem) {
     if (running === mine) fail(problem);
   } finally {
-    if (running === mine) byId("ask-stop").hidden = true;
+    if (running === mine) ui.stop.hidden = true;
   }
 }
 
 function clear(question) {
-  complain(byId("ask-failed"), null);
-  for (const id of ["answer", "notes", "passages-list", "ask-notices"]) byId(id).replaceChildren();
-  for (const id of ["notes-aside", "legend", "passages"]) byId(id).hidden = true;
-  byId("passages").open = false;
-  byId("asked").textContent = question;
-  byId("answered").hidden = false;
-  byId("ask-status").textContent = "Looking for passages …";
+  complain(ui.askFailed, null);
+  for (const part of [ui.answer, ui.notes, ui.passagesList, ui.askNotices]) part.replaceChildren();
+  for (const part of [ui.sources, ui.passages]) part.hidden = true;
+  ui.passages.open = ui.stop.hidden = ui.answered.hidden = false;
+  ui.asked.textContent = question;
+  ui.askStatus.textContent = "Looking for passages …";
 }
 
 function fail(problem) {
-  byId("ask-status").textContent = problem.name === "AbortError" ? "Stopped." : "";
-  if (problem.name === "AbortError") return;
-  asked = "";
-  byId("answered").hidden = !byId("answer").hasChildNodes();
-  complain(byId("ask-failed"), problem);
+  answering = "";
+  const stopped = problem.name === "AbortError";
+  ui.askStatus.textContent = stopped ? "Stopped." : "";
+  if (stopped) return;
+  ui.answered.hidden = !ui.answer.hasChildNodes();
+  complain(ui.askFailed, problem);
 }
 
-function take(kind, data) {
-  if (kind === "problem") throw new Problem(data.status, data);
-  else if (kind === "passages") takePassages(data.hits);
-  else if (kind === "footnote") takeFootnote(data);
-  else if (kind === "sentence") takeSentence(data);
-  else if (kind === "done") finish(data);
-}
+const TAKE = {
+  passages({ hits }) {
+    ui.askStatus.textContent = `Reading ${count(hits.length, "passage")} …`;
+    ui.passagesTitle.textContent = `${count(hits.length, "passage")} read for this answer`;
+    ui.passagesList.replaceChildren(...hits.map((hit) => hitItem(hit)));
+    ui.passages.hidden = !hits.length;
+  },
 
-function takePassages(hits) {
-  byId("ask-status").textContent = `Reading ${count(hits.length, "passage")} …`;
-  byId("passages-title").textContent = `${count(hits.length, "passage")} read for this answer`;
-  byId("passages-list").replaceChildren(...hits.map((hit) => hitItem(hit)));
-  byId("passages").hidden = !hits.length;
-}
+  footnote(note) {
+    ui.sources.hidden = false;
+    ui.notes.append(el("li", { value: note.number },
+      el("a", { href: sourceLink(note.document.id, note.document.version, note.span) }, titleOf(note.document)),
+      el("span", { class: "soft small" }, place(note.document, note)),
+      el("q", {}, note.quote.replace(/\s+/g, " ").trim())));
+  },
 
-function takeFootnote(note) {
-  byId("notes-aside").hidden = false;
-  byId("notes").append(el("li", { value: note.number },
-    el("a", { href: linkOf(note) }, titleOf(note.document)),
-    el("span", { class: "soft small" }, place(note.document, note)),
-    el("q", {}, note.quote.replace(/\s+/g, " ").trim())));
-}
+  sentence({ text, footnotes, verdict }) {
+    const links = [...ui.notes.children].filter(({ value }) => footnotes.includes(value)).map((note) => {
+      const { hash, textContent } = note.querySelector("a");
+      return el("a", { href: hash, "aria-label": `Source ${note.value}: ${textContent}` }, `[${note.value}]`);
+    });
+    ui.answer.append(el("p", { class: `sentence ${verdict}` },
+      text, ...links.flatMap((link) => [" ", link]), " ", el("span", { class: "verdict" }, VERDICTS[verdict] ?? verdict)));
+  },
 
-const linkOf = ({ document, span }) => sourceLink(document.id, document.version, span);
+  done({ abstained, answer, degraded, model, passages, took_ms }) {
+    const quoting = model === "extractive";
+    const took = `${(took_ms / 1000).toLocaleString(undefined, { maximumSignificantDigits: 2 })} s`;
+    ui.askStatus.textContent = abstained ? `No answer found, after ${took}`
+      : `Answered in ${took}, ${quoting ? "in the words of the documents" : `written by ${model}`}`;
+    ui.askNotices.append(...notices(degraded.map((part) => (part === "llm" && !quoting ? "broken off" : part))));
+    if (!abstained) return;
+    ui.answer.replaceChildren(el("p", {}, answer));
+    ui.passagesTitle.textContent = "The nearest passages, which may help but do not answer it";
+    ui.passages.open = passages.length > 0;
+  },
 
-function takeSentence(sentence) {
-  byId("legend").hidden = false;
-  const notes = [...byId("notes").children].filter((note) => sentence.footnotes.includes(note.value));
-  byId("answer").append(el("p", { class: `sentence ${sentence.verdict}` },
-    sentence.text, " ",
-    ...notes.flatMap((note) => {
-      const link = note.querySelector("a");
-      const label = `Source ${note.value}: ${link.textContent}`;
-      return [el("a", { class: "mark", href: link.getAttribute("href"), "aria-label": label }, `[${note.value}]`), " "];
-    }),
-    el("span", { class: "verdict" }, VERDICTS[sentence.verdict] ?? sentence.verdict)));
-}
-
-function finish(answer) {
-  const seconds = (answer.took_ms / 1000).toLocaleString(undefined, { maximumSignificantDigits: 2 });
-  const by = answer.model === "extractive" ? "in the words of the documents" : `written by ${answer.model}`;
-  byId("ask-status").textContent = answer.abstained
-    ? `No answer, after ${seconds} s` : `Answered in ${seconds} s, ${by}`;
-  byId("ask-notices").append(...degradedNotices(answer.degraded.map((part) => (
-    part === "llm" && answer.model !== "extractive" ? "broken-off" : part))));
-  if (!answer.abstained) return;
-  byId("answer").replaceChildren(
-    el("p", { class: "abstained" }, answer.answer),
-    answer.passages.length && el("p", { class: "soft" }, "The passages below come nearest. They may help, but do not answer it."));
-  byId("passages-title").textContent = "The nearest passages";
-  byId("passages").open = true;
-}
+  problem(data) {
+    throw new Problem(data.status, data);
+  },
+};

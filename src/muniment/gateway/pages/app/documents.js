@@ -2,20 +2,17 @@
 
 import { addInto } from "./adding.js";
 import { all, get, post, remove } from "./api.js";
-import { byId, complain, confirmed, count, day, el, size, sourceLink, titleOf } from "./dom.js";
+import { attempt, chip, confirmed, count, day, el, size, sourceLink, titleOf, ui } from "./dom.js";
 import { may } from "./session.js";
 
 const AGAIN_MS = 2000;
+const PAGE = 50;
 const STATES = {
   received: "waiting to be read",
-  parsed: "read",
-  chunked: "cut into passages",
-  embedded: "nearly there",
-  indexed: "nearly there",
   current: "searchable",
-  retired: "replaced",
   failed: "failed",
 };
+const RESTING = ["current", "failed", "retired"];
 
 let collections = [];
 let open = null;
@@ -24,178 +21,131 @@ let latest = 0;
 let again = 0;
 
 export function begin() {
-  addInto(() => open?.name ?? "", (collection) => collection === open?.name && refresh());
-  byId("new-form").addEventListener("submit", (event) => {
+  addInto(() => open?.name, (collection) => collection === open?.name && refresh());
+  ui.newForm.onsubmit = (event) => {
     event.preventDefault();
-    make(event.target);
-  });
-  byId("listing-form").addEventListener("submit", (event) => event.preventDefault());
-  byId("listing-form").addEventListener("input", () => list());
-  byId("more-rows").addEventListener("click", () => list(cursor));
-  byId("shelf-delete").addEventListener("click", deleteCollection);
+    attempt(ui.newFailed, create);
+  };
+  ui.listingForm.onsubmit = (event) => event.preventDefault();
+  ui.listingForm.oninput = () => list();
+  ui.moreRows.onclick = () => list(cursor);
+  ui.shelfDelete.onclick = deleteCollection;
 }
 
-/** `#/documents` opens the first collection, `#/documents/handbook` that one. */
-export async function show(_parameters, [name]) {
-  complain(byId("documents-failed"), null);
-  byId("new-collection").hidden = !may("documents:write");
-  try {
+/** `#/documents` opens a collection, `#/documents/handbook` that one. */
+export async function show(_, { inside: name = open?.name }) {
+  ui.newCollection.hidden = !may("documents:write");
+  await attempt(ui.documentsFailed, async () => {
     collections = await all("/collections");
-    const wanted = name ?? open?.name;
-    open = collections.find((each) => each.name === wanted) ?? (name ? null : collections[0] ?? null);
+    open = collections.find((each) => each.name === name) ?? (name ? null : collections[0]);
+    renderShelf();
     if (name && !open) throw new Error(`There is no collection ${name} that you may see.`);
-    renderShelf();
-    await list();
-  } catch (problem) {
-    open = null;
-    renderShelf();
-    complain(byId("documents-failed"), problem);
-  }
+  });
+  await list();
 }
 
 function renderShelf() {
-  byId("collections").replaceChildren(...collections.map((each) => el("li", {},
-    el("a", { href: `#/documents/${each.name}`, "aria-current": each.name === open?.name && "page" },
-      el("span", {}, each.title || each.name),
-      el("span", { class: "soft small" }, count(each.documents ?? 0, "document"))))));
+  ui.collections.replaceChildren(...collections.map(({ name, title, documents }) => el("li", {},
+    el("a", { href: `#/documents/${name}`, "aria-current": name === open?.name && "page" },
+      title || name, el("span", { class: "soft small" }, count(documents, "document"))))));
   if (!collections.length) {
-    byId("collections").replaceChildren(el("li", { class: "soft" }, "There is no collection yet."));
-    byId("new-collection").open = may("documents:write");
+    ui.collections.append(el("li", { class: "soft" }, "There is no collection yet."));
+    ui.newCollection.open = true;
   }
-  byId("shelf").hidden = byId("listing").hidden = !open;
+  ui.shelf.hidden = ui.listing.hidden = !open;
   if (!open) return;
-  byId("shelf-title").textContent = open.title || open.name;
-  const about = [open.description, `New documents are ${open.access_level}.`];
-  byId("shelf-about").textContent = about.filter(Boolean).join(" ");
-  byId("shelf-delete").hidden = open.managers === null;
-  byId("drop").hidden = !may("documents:write");
+  ui.shelfTitle.textContent = open.title || open.name;
+  ui.shelfAbout.textContent = `${open.description ?? ""} New documents are ${open.access_level}.`;
+  ui.shelfDelete.hidden = !open.managers;
+  ui.drop.hidden = !may("documents:write");
 }
 
-async function make(form) {
-  const { name, title, shared } = form.elements;
-  complain(byId("new-failed"), null);
-  try {
-    await post("/collections", {
-      name: name.value,
-      title: title.value.trim() || null,
-      members: shared.checked ? ["group:everyone"] : [],
-    });
-  } catch (problem) {
-    complain(byId("new-failed"), problem);
-    return;
-  }
-  const made = name.value;
-  form.reset();
-  byId("new-collection").open = false;
-  location.hash = `#/documents/${made}`;
+async function create() {
+  const { name, title, shared } = ui.newForm.elements;
+  const members = shared.checked ? ["group:everyone"] : [];
+  const made = await post("/collections", { name: name.value, title: title.value || null, members });
+  ui.newForm.reset();
+  ui.newCollection.open = false;
+  location.hash = `#/documents/${made.name}`;
 }
 
 async function deleteCollection() {
-  const { name, documents } = open;
-  const sure = await confirmed(`Delete ${open.title || name}?`,
-    `${count(documents ?? 0, "document")} that you may read, and any others in it, are gone for everyone. This cannot be undone.`);
-  if (!sure) return;
-  try {
+  const { name, title, documents } = open;
+  const what = `${count(documents, "document")} that you may read, and any others in it, are gone for everyone.`;
+  if (!await confirmed(`Delete ${title || name}?`, what)) return;
+  await attempt(ui.documentsFailed, async () => {
     await remove(`/collections/${name}`);
     open = null;
-    location.hash = "#/documents";
-  } catch (problem) {
-    complain(byId("documents-failed"), problem);
-  }
+    if (location.hash === "#/documents") await show(null, {});
+    else location.hash = "#/documents";
+  });
 }
 
 /** The list again, as far as it was open, when something in it changed. */
 async function refresh() {
-  collections = await all("/collections").catch(() => collections);
-  open = collections.find(({ name }) => name === open?.name) ?? open;
-  renderShelf();
-  await list(null, Math.max(50, byId("rows").children.length));
+  await attempt(ui.documentsFailed, async () => {
+    collections = await all("/collections");
+    open = collections.find(({ name }) => name === open?.name);
+    renderShelf();
+  });
+  await list(null, ui.rows.children.length);
 }
 
-async function list(from = null, limit = 50) {
+async function list(from = null, least = 0) {
   clearTimeout(again);
   if (!open) return;
   const mine = ++latest;
-  const parameters = new URLSearchParams({ limit: String(Math.min(limit, 500)) });
-  for (const [name, value] of new FormData(byId("listing-form"))) if (value) parameters.set(name, value);
-  if (from) parameters.set("cursor", from);
-  try {
-    const path = `/collections/${encodeURIComponent(open.name)}`;
+  const asked = new URLSearchParams([...new FormData(ui.listingForm)].filter(([, value]) => value));
+  asked.set("limit", Math.min(500, Math.max(PAGE, least)));
+  if (from) asked.set("cursor", from);
+  await attempt(ui.documentsFailed, async () => {
     const [page, failed] = await Promise.all([
-      get(`${path}/documents?${parameters}`),
-      get(`/runs?state=failed&limit=500&collection=${encodeURIComponent(open.name)}`),
+      get(`/collections/${open.name}/documents?${asked}`),
+      get(`/runs?state=failed&limit=500&collection=${open.name}`),
     ]);
-    if (mine !== latest) return;
-    complain(byId("documents-failed"), null);
-    render(page, failed.items, from);
-  } catch (problem) {
-    if (mine === latest) complain(byId("documents-failed"), problem);
-  }
+    if (mine === latest) render(page, new Map(failed.items.map((run) => [run.document, run.id])), from);
+  });
 }
 
 function render(page, failedRuns, from) {
-  const runs = new Map(failedRuns.toReversed().map((run) => [run.document, run]));
-  const rows = page.items.map((document) => rowOf(document, runs.get(document.id)));
-  const focused = document.activeElement?.dataset?.focus;
-  if (from) byId("rows").append(...rows);
-  else byId("rows").replaceChildren(...rows);
-  if (focused) byId("rows").querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  const focused = document.activeElement.dataset.focus;
+  if (!from) ui.rows.replaceChildren();
+  ui.rows.append(...page.items.map((each) => rowOf(each, failedRuns.get(each.id))));
+  if (focused) ui.rows.querySelector(`[data-focus="${focused}"]`)?.focus();
   cursor = page.next_cursor;
-  byId("more-rows").hidden = !cursor;
-  const shown = byId("rows").children.length;
-  byId("documents-status").textContent = shown ? `${count(shown, "document")}${cursor ? " and more" : ""}` : "No documents here.";
-  if (page.items.some(isMoving)) again = setTimeout(refresh, AGAIN_MS);
+  ui.moreRows.hidden = !cursor;
+  ui.documentsStatus.textContent = count(ui.rows.children.length, "document") + (cursor ? ", and more" : "");
+  if (page.items.some((each) => !RESTING.includes(newest(each).state))) again = setTimeout(refresh, AGAIN_MS);
 }
 
-const newest = (document) => document.versions.reduce((a, b) => (a.number > b.number ? a : b));
-const isMoving = (document) => !["current", "failed", "retired"].includes(newest(document).state);
+const newest = ({ versions }) => versions.reduce((a, b) => (a.number > b.number ? a : b));
 
-function rowOf(document, run) {
-  const last = newest(document);
-  const title = titleOf(document);
-  const failed = last.state === "failed";
-  return el("li", { class: last.state },
-    document.version
-      ? el("a", { class: "name", href: sourceLink(document.id, document.version), "data-focus": `open ${document.id}` }, title)
+function rowOf(each, failedRun) {
+  const { id, key, version, type, status, access_level } = each;
+  const { number, state, problem, size_bytes, created_at } = newest(each);
+  const title = titleOf(each);
+  const words = STATES[state] ?? "being read";
+  const button = (name, act, attributes) => el("button",
+    { "aria-label": `${name}: ${title}`, "data-focus": name + id, onclick: act, ...attributes }, name);
+  return el("li", { class: state },
+    version ? el("a", { class: "name", href: sourceLink(id, version), "data-focus": id }, title)
       : el("span", { class: "name" }, title),
-    el("span", { class: "soft small" },
-      [title === document.key ? null : document.key, size(last.size_bytes), day(last.created_at)].filter(Boolean).join(" · ")),
-    el("span", { class: "state" }, stateWords(document, last)),
-    el("span", { class: "chips" }, ...[document.type !== "Other" && document.type, document.status, document.access_level]
-      .filter(Boolean).map((word) => el("span", { class: "chip" }, word))),
-    failed && el("p", { class: "problem" }, last.problem?.detail ?? last.problem?.title ?? "It failed for an unknown reason."),
+    el("span", { class: "soft small" }, `${title === key ? "" : `${key}, `}${size(size_bytes)}, added ${day(created_at)}`),
+    el("span", { class: "state" }, version && version !== number ? `searchable; version ${number}: ${words}` : words),
+    el("span", { class: "chips" }, chip(type !== "Other" && type), chip(status), chip(access_level)),
+    problem && el("p", { class: "problem" }, problem.detail ?? problem.title),
     may("documents:write") && el("span", { class: "acts" },
-      failed && run && el("button", {
-        type: "button", "data-focus": `retry ${document.id}`, "aria-label": `Try ${title} again`, onclick: () => retry(run),
-      }, "Try again"),
-      el("button", {
-        type: "button", class: "quiet danger", "aria-label": `Delete ${title}`, onclick: () => deleteDocument(document),
-      }, "Delete")));
-}
-
-function stateWords(document, last) {
-  const words = STATES[last.state] ?? last.state;
-  if (!document.version || document.version === last.number) return words;
-  return `version ${document.version} is searchable, version ${last.number}: ${words}`;
+      failedRun && state === "failed" && button("Try again", () => retry(failedRun)),
+      button("Delete", () => deleteDocument(id, title), { class: "quiet danger" })));
 }
 
 async function retry(run) {
-  try {
-    await post(`/runs/${run.id}/retry`);
-    await refresh();
-  } catch (problem) {
-    complain(byId("documents-failed"), problem);
-  }
+  if (await attempt(ui.documentsFailed, () => post(`/runs/${run}/retry`))) await refresh();
 }
 
-async function deleteDocument(document) {
-  const sure = await confirmed(`Delete ${titleOf(document)}?`, "All of its versions are gone for everyone. This cannot be undone.");
-  if (!sure) return;
-  try {
-    await remove(`/documents/${encodeURIComponent(document.id)}`);
-    await refresh();
-    byId("shelf-title").focus();
-  } catch (problem) {
-    complain(byId("documents-failed"), problem);
-  }
+async function deleteDocument(id, title) {
+  if (!await confirmed(`Delete ${title}?`, "All of its versions are gone for everyone.")) return;
+  if (!await attempt(ui.documentsFailed, () => remove(`/documents/${id}`))) return;
+  await refresh();
+  ui.shelfTitle.focus();
 }

@@ -1,219 +1,181 @@
 /** The source of a footnote: its text, or the picture of its page, with the very words highlighted. */
 
 import { call, get } from "./api.js";
-import { byId, complain, day, el, place, size, titleOf } from "./dom.js";
-import { after, AROUND, before, MORE, utf16 } from "./spans.js";
+import { attempt, complain, day, el, place, size, titleOf, ui } from "./dom.js";
+import { after, before, utf16 } from "./spans.js";
 
-const SVG = "http://www.w3.org/2000/svg";
+const AROUND = 3000;
+const MORE = 20_000;
 const WIDEST = 1600;
+const SVG = "http://www.w3.org/2000/svg";
 
-let latest = 0;
+let shown = {};
 let pictures = [];
-let shown = null;
-let above = false;
+let viewBelow = false;
 
 export function begin() {
-  const dialog = byId("source");
-  dialog.addEventListener("close", () => {
-    latest += 1;
-    forgetPictures();
-    byId("source-body").replaceChildren();
+  ui.source.onclose = () => {
+    forget();
     if (!location.hash.startsWith("#/source/")) return;
-    if (above) history.back();
+    if (viewBelow) history.back();
     else location.replace("#/ask");
+  };
+  ui.source.onclick = ({ target }) => target === ui.source && ui.source.close();
+  ui.sourceClose.onclick = () => ui.source.close();
+  ui.sourceSwitch.onclick = () => render(!shown.picture);
+  ui.sourceDownload.onclick = () => attempt(ui.sourceFailed, download);
+  addEventListener("hashchange", ({ oldURL }) => {
+    viewBelow = !new URL(oldURL).hash.startsWith("#/source/");
   });
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  byId("source-close").addEventListener("click", () => dialog.close());
-  byId("source-switch").addEventListener("click", () => render(!shown.picture));
-  byId("source-find").addEventListener("click", find);
-  byId("source-download").addEventListener("click", download);
-  addEventListener("hashchange", (event) => {
-    above = !new URL(event.oldURL).hash.startsWith("#/source/");
-  }, { capture: true });
 }
 
-/** When the address is another. */
-export function close() {
-  if (byId("source").open) byId("source").close();
-}
-
-/** @param {string} id @param {URLSearchParams} asked */
 export async function open(id, asked) {
-  const mine = ++latest;
   const path = `/documents/${encodeURIComponent(id)}`;
-  reset();
-  if (!byId("source").open) byId("source").showModal();
-  byId("source-title").focus();
+  const span = asked.has("start") ? [Number(asked.get("start")), Number(asked.get("end"))] : null;
+  forget();
+  const mine = {};
+  shown = mine;
+  ui.sourceTitle.textContent = "Loading …";
+  if (!ui.source.open) ui.source.showModal();
+  ui.sourceTitle.focus();
   try {
-    const version = asked.get("version");
-    const [document, text] = await Promise.all([get(path), get(path + "/text" + (version ? `?version=${version}` : ""))]);
-    const span = asked.has("start") ? { start: Number(asked.get("start")), end: Number(asked.get("end")) } : null;
+    const version = asked.has("version") ? `?version=${encodeURIComponent(asked.get("version"))}` : "";
+    const [document, text] = await Promise.all([get(path), get(`${path}/text${version}`)]);
     const rectangles = await rectanglesOf(path, text, span);
-    if (mine !== latest) return;
-    shown = { path, document, text, span, rectangles, mine };
+    if (shown !== mine) return;
+    shown = { path, document, text, span, rectangles };
     describe();
     await render(rectangles.length > 0);
   } catch (problem) {
-    if (mine === latest) complain(byId("source-failed"), problem);
+    if (shown === mine) complain(ui.sourceFailed, problem);
   }
 }
 
-function reset() {
-  shown = null;
-  forgetPictures();
-  complain(byId("source-failed"), null);
-  byId("source-title").textContent = "Loading …";
-  byId("source-place").textContent = "";
-  for (const id of ["source-body", "source-about"]) byId(id).replaceChildren();
-  for (const id of ["source-switch", "source-find", "source-download"]) byId(id).hidden = true;
+function forget() {
+  shown = {};
+  for (const address of pictures.splice(0)) URL.revokeObjectURL(address);
+  for (const part of [ui.sourceBody, ui.sourceAbout, ui.sourcePlace, ui.sourceFailed]) part.replaceChildren();
+  ui.sourceSwitch.hidden = ui.sourceDownload.hidden = true;
 }
 
 /** Where the words stand on pictures of pages; nowhere, where the text is all there is. */
 async function rectanglesOf(path, text, span) {
   if (!span || !text.pages.length) return [];
-  const asked = new URLSearchParams({ version: text.version, start: span.start, end: span.end });
-  try {
-    return (await get(`${path}/rectangles?${asked}`)).rectangles;
-  } catch (problem) {
-    if (problem.status >= 400 && problem.status < 500) return [];
-    throw problem;
-  }
+  const asked = new URLSearchParams({ version: text.version, start: span[0], end: span[1] });
+  const { rectangles } = await get(`${path}/rectangles?${asked}`).catch((problem) => {
+    if (problem.status < 400 || problem.status >= 500) throw problem;
+    return { rectangles: [] };
+  });
+  return rectangles;
 }
 
 function describe() {
   const { document, text, span } = shown;
-  const section = text.sections.findLast(({ start, end }) => span && start <= span.start && span.start < end);
-  const page = text.pages.findLast(({ start }) => span && start <= span.start);
-  byId("source-title").textContent = titleOf(document);
-  byId("source-place").textContent = place(document, { section: section?.path, page: page?.number });
-  byId("source-download").hidden = false;
-  byId("source-find").hidden = !span;
-  if (document.version !== text.version) {
-    byId("source-failed").replaceChildren(el("p", { class: "notice" },
-      `This is version ${text.version}. ` + (document.version ? `Version ${document.version} is the current one.` : "")));
-  }
+  const around = (parts) => parts.findLast(({ start, end }) => span && start <= span[0] && span[0] < end);
   const version = document.versions.find(({ number }) => number === text.version);
+  ui.sourceTitle.textContent = titleOf(document);
+  ui.sourcePlace.textContent = place(document, { section: around(text.sections)?.path, page: around(text.pages)?.number });
+  ui.sourceDownload.hidden = false;
+  if (document.version && document.version !== text.version) {
+    const old = `This is version ${text.version}; version ${document.version} is the current one.`;
+    ui.sourceFailed.append(el("p", { class: "notice" }, old));
+  }
   const facts = {
     File: document.key,
     Type: document.type,
     Status: document.status,
     Author: document.author,
-    Owner: document.owner?.replace("user:", ""),
+    Owner: document.owner?.slice(5),
     Access: document.access_level,
     Tags: document.tags?.join(", "),
     Created: day(document.created_at),
-    Version: `${text.version} of ${document.versions.length}, added ${day(version?.created_at)}`,
-    Size: version && size(version.size_bytes),
+    Version: `${text.version}, added ${day(version?.created_at)}, ${size(version?.size_bytes)}`,
     Link: webLink(document.source_url),
   };
-  byId("source-about").replaceChildren(...Object.entries(facts)
-    .filter(([, value]) => value)
+  ui.sourceAbout.append(...Object.entries(facts).filter(([, value]) => value)
     .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
 /** Only what leads to the web is a link: `javascript:` is an address, too. */
 function webLink(url) {
-  if (!url || !/^https?:\/\//i.test(url)) return url;
-  return el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url);
+  return /^https?:/i.test(url) ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url) : url;
 }
 
 async function render(picture) {
-  const { rectangles, mine } = shown;
-  shown.picture = picture;
-  const change = byId("source-switch");
-  change.hidden = !rectangles.length;
-  change.textContent = picture ? "Show the text" : "Show the page";
-  byId("source-body").setAttribute("aria-label", picture ? "Pages of the source" : "Text of the source");
-  if (!picture) {
-    renderText();
-    return;
+  const mine = shown;
+  const { rectangles } = mine;
+  mine.picture = picture;
+  ui.sourceSwitch.hidden = !rectangles.length;
+  ui.sourceSwitch.textContent = picture ? "Show the text" : "Show the page";
+  if (picture) {
+    try {
+      const figures = await Promise.all([...new Set(rectangles.map(({ page }) => page))].map(figure));
+      if (shown === mine && mine.picture) ui.sourceBody.replaceChildren(...figures);
+    } catch {
+      // Whatever is wrong with the picture, the words are there.
+      mine.rectangles = [];
+      if (shown === mine) await render(false);
+      return;
+    }
+  } else {
+    ui.sourceBody.replaceChildren(...textAround());
   }
-  try {
-    const pages = [...new Set(rectangles.map(({ page }) => page))];
-    const figures = await Promise.all(pages.map(pageFigure));
-    if (mine === latest) byId("source-body").replaceChildren(...figures);
-    find();
-  } catch (problem) {
-    if (mine !== latest) return;
-    shown.rectangles = [];
-    await render(false);
-  }
+  ui.sourceBody.querySelector("mark, path")?.scrollIntoView({ block: "center" });
 }
 
-async function pageFigure(page) {
+async function figure(page) {
   const { path, document, text, span, rectangles } = shown;
-  const width = Math.min(WIDEST, Math.round((byId("source-body").clientWidth || 800) * (devicePixelRatio || 1)));
-  const answer = await call(`${path}/pages/${page}?version=${text.version}&width=${width}`, { accept: "image/png" });
+  const width = Math.min(WIDEST, Math.round(ui.sourceBody.clientWidth * devicePixelRatio));
+  const answer = await call(`${path}/pages/${page}?version=${text.version}&width=${width}`);
   const address = URL.createObjectURL(await answer.blob());
   pictures.push(address);
   const image = el("img", { src: address, alt: `Page ${page} of ${titleOf(document)}` });
   await image.decode();
-  const [start, end] = utf16(text.text, span.start, span.end);
   return el("figure", {},
     el("div", { class: "page" }, image, overlay(rectangles.filter((one) => one.page === page))),
-    el("figcaption", {}, `Page ${page}: `, el("q", {}, text.text.slice(start, end).replace(/\s+/g, " "))));
+    el("figcaption", { class: "soft" }, `Page ${page}, with the words `, el("q", {}, text.text.slice(...utf16(text.text, ...span)))));
 }
 
 /** Rectangles are fractions of the page, and so is the drawing over it. */
 function overlay(rectangles) {
   const drawing = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
   drawing.setAttribute("viewBox", "0 0 1 1");
   drawing.setAttribute("preserveAspectRatio", "none");
-  drawing.setAttribute("aria-hidden", "true");
-  for (const { x0, y0, x1, y1 } of rectangles) {
-    const drawn = document.createElementNS(SVG, "rect");
-    const sides = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
-    for (const [name, value] of Object.entries(sides)) drawn.setAttribute(name, value);
-    drawing.append(drawn);
-  }
+  path.setAttribute("d", rectangles.map(({ x0, y0, x1, y1 }) => `M${x0} ${y0}H${x1}V${y1}H${x0}Z`).join(""));
+  drawing.append(path);
   return drawing;
 }
 
-function renderText() {
-  const { text, text: { text: whole }, span } = shown;
-  const [start, end] = span ? utf16(whole, span.start, span.end) : [0, 0];
-  let from = before(whole, start, AROUND);
-  let to = after(whole, end, AROUND);
-  const code = shown.document.type === "Code";
-  const body = el("div", { class: code ? "text code" : "text" }, whole.slice(from, start),
-    span && el("mark", {}, whole.slice(start, end)), whole.slice(end, to));
-  const earlier = el("button", { type: "button", onclick: () => {
-    const next = before(whole, from, MORE);
-    body.prepend(whole.slice(next, from));
+/** The words with some text around them, and buttons for more of it. */
+function textAround() {
+  const { document, text: { text }, span } = shown;
+  const [start, end] = span ? utf16(text, ...span) : [0, 0];
+  let from = before(text, start, AROUND);
+  let to = after(text, end, AROUND);
+  const body = el("div", { class: document.type === "Code" ? "text code" : "text" },
+    text.slice(from, start), span && el("mark", {}, text.slice(start, end)), text.slice(end, to));
+  const earlier = el("button", { hidden: !from }, "Show what comes before");
+  const later = el("button", { hidden: to === text.length }, "Show what comes after");
+  earlier.onclick = () => {
+    const next = before(text, from, MORE);
+    body.prepend(text.slice(next, from));
     from = next;
-    earlier.hidden = from === 0;
-  } }, "Show what comes before");
-  const later = el("button", { type: "button", onclick: () => {
-    const next = after(whole, to, MORE);
-    body.append(whole.slice(to, next));
+    earlier.hidden = !from;
+  };
+  later.onclick = () => {
+    const next = after(text, to, MORE);
+    body.append(text.slice(to, next));
     to = next;
-    later.hidden = to === whole.length;
-  } }, "Show what comes after");
-  earlier.hidden = from === 0;
-  later.hidden = to === whole.length;
-  byId("source-body").replaceChildren(earlier, body, later);
-  if (span) find();
-  else byId("source-body").scrollTop = 0;
-}
-
-/** Brings the highlighted words into view. */
-function find() {
-  byId("source-body").querySelector("mark, rect")?.scrollIntoView({ block: "center" });
+    later.hidden = to === text.length;
+  };
+  return [earlier, body, later];
 }
 
 async function download() {
   const { path, text, document } = shown;
-  try {
-    const answer = await call(`${path}/content?version=${text.version}`, { accept: "*/*" });
-    const address = URL.createObjectURL(await answer.blob());
-    el("a", { href: address, download: document.key.split(/[/\\]/).at(-1) }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
-  } catch (problem) {
-    complain(byId("source-failed"), problem);
-  }
-}
-
-function forgetPictures() {
-  for (const address of pictures) URL.revokeObjectURL(address);
-  pictures = [];
+  const answer = await call(`${path}/content?version=${text.version}`);
+  const address = URL.createObjectURL(await answer.blob());
+  pictures.push(address);
+  el("a", { href: address, download: document.key.split(/[/\\]/).at(-1) }).click();
 }

@@ -1,34 +1,20 @@
-/** Spans count Unicode code points, strings count UTF-16 units: from one to the other, and the piece around a span. */
+/** Spans count Unicode code points, strings count UTF-16 units: from one to the other, and the text around a span. */
 
 /**
  * The UTF-16 index of each of some code-point offsets, which ascend.
  * @param {string} text
  * @param {...number} offsets
- * @returns {number[]}
  */
 export function utf16(text, ...offsets) {
-  const found = [];
   let at = 0;
   let point = 0;
-  for (const offset of offsets) {
-    for (; point < offset && at < text.length; point += 1) {
-      at += text.codePointAt(at) > 0xffff ? 2 : 1;
-    }
-    found.push(at);
-  }
-  return found;
+  return offsets.map((offset) => {
+    for (; point < offset && at < text.length; point += 1) at += text.codePointAt(at) > 0xffff ? 2 : 1;
+    return at;
+  });
 }
 
-/** How much text stands around a span at first, and how much more each time. */
-export const AROUND = 3000;
-export const MORE = 20000;
-
-/**
- * Where to cut before `index`, `far` units away: at the beginning of a line if one is near.
- * @param {string} text
- * @param {number} index
- * @param {number} far
- */
+/** Where to cut some way before `index`: where a line begins, if one does nearby. */
 export function before(text, index, far) {
   const from = index - far;
   if (from <= 0) return 0;
@@ -36,12 +22,7 @@ export function before(text, index, far) {
   return line >= 0 && line < Math.min(index, from + 500) ? line + 1 : whole(text, from);
 }
 
-/**
- * Where to cut after `index`: at the end of a line if one is near.
- * @param {string} text
- * @param {number} index
- * @param {number} far
- */
+/** Where to cut some way after `index`: where a line ends, if one does nearby. */
 export function after(text, index, far) {
   const to = index + far;
   if (to >= text.length) return text.length;
