@@ -30,15 +30,15 @@ class Atom(NamedTuple):
     leads: bool
 
 
-def atoms(text: str, block: Block, index: TokenIndex, most_tokens: int, header_tokens: int = 0) -> list[Atom]:
+def atoms(text: str, block: Block, index: TokenIndex, most_tokens: int, cut_tokens: int) -> list[Atom]:
     """The block in pieces of at most `most_tokens`, white space between them left out.
 
-    What has to be cut leaves room for `header_tokens`.
+    What is larger is cut into parts of at most `cut_tokens`.
     """
     found: list[Atom] = []
     for start, end in _pieces(text, block):
-        fits = not header_tokens or _fits(*trimmed(text, start, end), index, most_tokens)
-        for a, b in _fitting(text, start, end, index, most_tokens if fits else most_tokens - header_tokens):
+        fits = cut_tokens == most_tokens or _fits(*trimmed(text, start, end), index, most_tokens)
+        for a, b in _fitting(text, start, end, index, most_tokens if fits else cut_tokens):
             found.append(Atom(a, b, _KINDS[block.kind], leads=not found))
     return found
 

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -61,11 +62,11 @@ def chunk(parsed: Parsed, *, title: str, tokenizer: Tokenizer, max_tokens: int) 
     headers = Headers(parsed.text, blocks, title, index)
     drafts: list[_Draft] = []
     for part in _groups(parsed, blocks, index, model, headers):
-        count = headers.count(part.room)
-        for run in pack(part.atoms, count, min(TARGET_TOKENS, part.room), part.room):
+        for run in pack(part.atoms, index.count, partial(headers.bounds, room=part.room)):
             start, end = run[0].start, run[-1].end
-            header = headers.over(start, part.room).text if count(start, end) <= part.room else ""
-            drafts.append(_Draft(start, end, _kind(run, index), part.section, header))
+            header = headers.over(start, part.room)
+            fits = index.count(start, end) + header.tokens <= part.room
+            drafts.append(_Draft(start, end, _kind(run, index), part.section, header.text if fits else ""))
     drafts = _within(parsed.text, drafts, index, model)
     return _numbered(parsed, drafts, index)
 
@@ -96,8 +97,8 @@ def _groups(
         most = min(TARGET_TOKENS, room)
         found: list[Atom] = []
         for block in members:
-            header_tokens = headers.over(block.end - 1, room).tokens
-            found += atoms(parsed.text, block, index, most, header_tokens)
+            cut, _ = headers.bounds(block.end - 1, room)
+            found += atoms(parsed.text, block, index, most, cut)
         headings = [*waiting, *found] if all(atom.kind == "header" for atom in found) else []
         if headings and index.count(headings[0].start, headings[-1].end) <= most // 2:
             waiting = headings

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from muniment.documents.chunking.atoms import MOST_CHARACTERS, Atom
 
 Count = Callable[[int, int], int]
+Bounds = Callable[[int], tuple[int, int]]
+"""The tokens that a run beginning at a place should hold at most, and those that it may hold."""
+
 FEWEST_TOKENS = 25
 _WITHIN_BLOCK = 0.3
 _WITHIN_PARAGRAPH = 0.4
@@ -13,13 +16,14 @@ _TINY_REST = 1.0
 _EARLIEST = 0.5
 
 
-def pack(atoms: Sequence[Atom], count: Count, most_tokens: int, hard_tokens: int) -> Iterator[Sequence[Atom]]:
-    """Runs of atoms of nearly equal size, up to `most_tokens`, ended between blocks rather than within one.
+def pack(atoms: Sequence[Atom], count: Count, bounds: Bounds) -> Iterator[Sequence[Atom]]:
+    """Runs of atoms of nearly equal size, ended between blocks rather than within one.
 
-    A last piece too small to stand alone stays with its chunk while that is within `hard_tokens`.
+    A last piece too small to stand alone stays with its chunk while that may hold it.
     """
     at = 0
     while at < len(atoms):
+        most_tokens, hard_tokens = bounds(atoms[at].start)
         rest = count(atoms[at].start, atoms[-1].end)
         length = atoms[-1].end - atoms[at].start
         if rest <= min(hard_tokens, most_tokens + FEWEST_TOKENS) and length <= MOST_CHARACTERS:
