@@ -159,6 +159,7 @@ ANSWERS: dict[str, Answer] = {
     "Collections.update": collection(),
     "Documents.count_readable": Counts(counts={"col_1": 4, "col_2": 0}),
     "Documents.status": DocumentsStatus(documents=2, chunks=9, versions={"current": 2}, runs={"failed": 1}),
+    "Documents.admit": Nothing(),
     "Documents.upload": uploaded,
     "Models.list": ModelInfos(items=()),
     "Vectors.status": VectorsStatus(engine="e", indexes=(IndexStatus(name="m.r.1", points=9, dimensions=3),)),

@@ -205,7 +205,7 @@ async def test_unknown_addresses_and_methods(house):
         assert (reply.status_code, reply.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PATCH")
         assert (await http.head("/api/v1/collections/handbook")).status_code == 200
         for later in (
-            "/api/v1/dead-letters",
+            "/api/v1/live-letters",
             "/api/v1/conversations",
         ):
             problem(await http.get(later), 404, "missing")

@@ -1,8 +1,8 @@
 """Collections' contract: named sets of documents, who belongs to them, and which index they use."""
 
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
 from muniment.identity.contract import Level, SubjectName
 from muniment.kernel.contract import idempotent
@@ -172,6 +172,40 @@ class Purged(Model):
     collection: str
 
 
+class DeadLetter(Model):
+    """A job that failed for good, or an event that its subscribers did not take after all attempts.
+
+    `kind` is the job's kind or the event's type; the id names the room that keeps it. `key` is null where the
+    caller may not read the document.
+    """
+
+    id: str
+    kind: str
+    room: str
+    what: Literal["job", "event"]
+    collection: str | None
+    document: str | None
+    key: str | None = None
+    problem: dict[str, JsonValue] | None
+    attempts: int
+    created_at: Time
+    failed_at: Time
+
+
+class ListDeadLetters(Paged):
+    """Those the caller may see, the newest first, events behind jobs."""
+
+    kind: str | None = Field(default=None, max_length=256)
+
+
+class OfDeadLetter(Model):
+    id: str = Field(max_length=256)
+
+
+class DeadLetterMissing(Problem, status=404):
+    """No such dead letter, or none that the caller may see; what is at work again is none any more."""
+
+
 class CollectionMissing(Problem, status=404):
     """No such collection, or none that the caller may see; `collection` names it."""
 
@@ -220,4 +254,19 @@ class Collections(Protocol):
     @idempotent
     async def purged(self, request: Purged) -> Nothing:
         """For the documents room, when a deleted collection's documents are gone."""
+        ...
+
+    @idempotent
+    async def list_dead_letters(self, request: ListDeadLetters) -> Page[DeadLetter]:
+        """Events of this room; for operators, others see none."""
+        ...
+
+    @idempotent
+    async def retry_dead_letter(self, request: OfDeadLetter) -> Nothing:
+        """Deliver it after all, with all its attempts. Needs `collections:admin`."""
+        ...
+
+    @idempotent
+    async def drop_dead_letter(self, request: OfDeadLetter) -> Nothing:
+        """Forget it. Needs `collections:admin`."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from muniment.documents import access, registry
 from muniment.documents.contract import DocumentMissing
 from muniment.documents.indexing import Indexing
 from muniment.documents.parsing.model import ParserSettings
+from muniment.documents.parsing.pool import Parsers
 from muniment.embedding.contract import Embedding
 from muniment.identity.contract import Identity
 from muniment.kernel.blobs import Blobs
@@ -41,6 +43,15 @@ class DocumentsSettings(ParserSettings):
         default=24,
         gt=0,
         description="How long bytes that arrived, and an Idempotency-Key, are kept for their upload.",
+    )
+    run_days: float = Field(
+        default=30, gt=0, description="How many days ended runs are kept; failed ones until someone drops them."
+    )
+    queue_limit: int = Field(
+        default=200_000, ge=1, description="Documents that may wait for their ingestion; further ones are refused."
+    )
+    free_disk_mb: int = Field(
+        default=200, ge=0, description="Free space on the data folder's disk, in MB, below which nothing is taken."
     )
     sweep_seconds: float = Field(default=600, gt=0, description="How often what was left over is looked for.")
     history_days: int | None = Field(
@@ -116,6 +127,7 @@ class Parts:
     """What the room is made of."""
 
     settings: DocumentsSettings
+    data: Path
     database: Database
     jobs: Jobs
     outbox: Outbox
@@ -124,6 +136,7 @@ class Parts:
     collections: Collections
     embedding: Embedding
     indexing: Indexing
+    parsers: Parsers
 
 
 class Found(NamedTuple):

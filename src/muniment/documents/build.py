@@ -37,6 +37,7 @@ async def build(
     async with ground.database("documents", MIGRATIONS) as database, parsers(settings) as pool:
         parts = Parts(
             settings=settings,
+            data=ground.data,
             database=database,
             jobs=Jobs(database, jobs, prefix="run_documents"),
             outbox=Outbox(database, outbox),
@@ -45,6 +46,7 @@ async def build(
             collections=collections,
             embedding=embedding,
             indexing=Indexing(database, vectors),
+            parsers=pool,
         )
         if database.dialect == "sqlite":
             # The data folder's lock shows that no other process works on this file.

@@ -5,11 +5,12 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from muniment.collections.contract import DeadLetter, ListDeadLetters, OfDeadLetter
 from muniment.identity.contract import Level, SubjectName
 from muniment.kernel.blobs import Staged
 from muniment.kernel.contract import idempotent
 from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
-from muniment.kernel.problems import Problem
+from muniment.kernel.problems import Problem, Throttled
 
 DocumentType = Literal["PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"]
 ReviewStatus = Literal["draft", "review", "approved", "deprecated"]
@@ -95,6 +96,13 @@ class Upload(Model):
     collection: str = Field(max_length=256)
     documents: tuple[NewDocument, ...] = Field(min_length=1, max_length=10_000)
     idempotency_key: str | None = Field(default=None, max_length=256)
+
+
+class Admit(Model):
+    """An upload to come, of so many documents."""
+
+    collection: str = Field(max_length=256)
+    documents: int = Field(default=1, ge=1)
 
 
 class UploadedDocument(Model):
@@ -363,6 +371,38 @@ class HistoryKept(Model):
     days: dict[str, int | None]
 
 
+DiscrepancyKind = Literal[
+    "orphan-points", "missing-points", "missing-history", "wrong-readers", "orphan-blobs", "missing-blobs",
+    "stuck-versions",
+]  # fmt: skip
+
+
+class Reconcile(Model):
+    """Compare tables, index and blobs; with `repair`, make index and blobs say what the tables say."""
+
+    repair: bool = False
+
+
+class Discrepancy(Model):
+    """What does not fit: how many, the ids of a few, and what a repair does about it (or cannot)."""
+
+    kind: DiscrepancyKind
+    count: int
+    examples: tuple[str, ...]
+    cure: str
+
+
+class Reconciled(Model):
+    """How much was looked at, and what did not fit; a repair that embeds anew goes on in runs."""
+
+    documents: int
+    versions: int
+    points: int
+    blobs: int
+    discrepancies: tuple[Discrepancy, ...]
+    repaired: bool
+
+
 class DocumentsStatus(Model):
     """Numbers for the operator; they name nothing."""
 
@@ -384,6 +424,10 @@ class KeyTaken(Problem, status=409):
 
 
 class PageMissing(Problem, status=404): ...
+
+
+class QueueFull(Throttled, status=429, retryable=True):
+    """More documents wait for their ingestion than the server lets wait; nothing of the upload was taken."""
 
 
 class RunMissing(Problem, status=404): ...
@@ -432,6 +476,14 @@ class Documents(Protocol):
         """Take documents; what is answered for is durable. Ingestion follows, visible in the runs.
 
         A document that comes alone and is refused raises its problem; of several each has its own in the answer.
+        """
+        ...
+
+    async def admit(self, request: Admit) -> Nothing:
+        """Whether an upload would be taken, asked before its bytes.
+
+        It is not repeated by itself, so that a full queue is said at once. Raises QueueFull, or Unavailable when
+        the disk is nearly full.
         """
         ...
 
@@ -486,6 +538,19 @@ class Documents(Protocol):
     async def cancel_run(self, request: ById) -> Run: ...
 
     @idempotent
+    async def list_dead_letters(self, request: ListDeadLetters) -> Page[DeadLetter]: ...
+
+    @idempotent
+    async def retry_dead_letter(self, request: OfDeadLetter) -> Nothing:
+        """Back to work with all its attempts; what works already is left."""
+        ...
+
+    @idempotent
+    async def drop_dead_letter(self, request: OfDeadLetter) -> Nothing:
+        """Give it up: an ingestion's bytes go, and the older version stays current."""
+        ...
+
+    @idempotent
     async def hydrate(self, request: Hydrate) -> Passages:
         """The second lock: text of found chunks, if their version is current and the caller may read it now."""
         ...
@@ -501,6 +566,11 @@ class Documents(Protocol):
     @idempotent
     async def purge_collection(self, request: PurgeCollection) -> Nothing:
         """For collections' event; the same run again changes nothing."""
+        ...
+
+    @idempotent
+    async def reconcile(self, request: Reconcile) -> Reconciled:
+        """Prove that nothing is lost, doubled or left behind. Needs `collections:admin`."""
         ...
 
     @idempotent

@@ -1,12 +1,13 @@
 """Runs: jobs that people ask about, and batches, which end when all of their jobs have."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from muniment.documents.store import jobs, readers, runs
+from muniment.documents.store import documents, jobs, readers, runs
 from muniment.kernel.caller import Caller
 from muniment.kernel.model import now
 
@@ -118,3 +119,29 @@ async def first_problems(connection: AsyncConnection, batches: Sequence[str]) ->
     )
     query = select(runs.c.batch, jobs.c.problem).join(jobs, jobs.c.id == runs.c.id).where(runs.c.id.in_(first))
     return {row.batch: row.problem for row in await connection.execute(query)}
+
+
+async def forget(connection: AsyncConnection, job_ids: Sequence[str]) -> None:
+    """Drop jobs with their runs, and batches that are left without any."""
+    own = select(runs.c.batch).where(runs.c.id.in_(job_ids), runs.c.batch.is_not(None)).distinct()
+    batches = (await connection.scalars(own)).all()
+    await connection.execute(delete(runs).where(runs.c.id.in_(job_ids)))
+    await connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
+    left = exists().where(_member.c.batch == runs.c.id)
+    await connection.execute(delete(runs).where(runs.c.id.in_(batches), ~left))
+
+
+async def supersede(connection: AsyncConnection, job_id: str) -> None:
+    """A failed job whose work another one has taken up is no dead letter any more."""
+    failed = update(jobs).where(jobs.c.id == job_id, jobs.c.state == "failed")
+    await connection.execute(failed.values(state="cancelled"))
+
+
+async def outdated(connection: AsyncConnection, before: datetime, limit: int) -> Sequence[str]:
+    """Jobs that ended before then; of the failed ones those whose document is gone, which nobody can retry."""
+    kept = jobs.outerjoin(runs, runs.c.id == jobs.c.id).outerjoin(documents, documents.c.id == runs.c.document)
+    over = or_(
+        and_(jobs.c.state.in_(("succeeded", "cancelled")), jobs.c.ended_at < before),
+        and_(jobs.c.state == "failed", runs.c.document.is_not(None), documents.c.id.is_(None)),
+    )
+    return (await connection.scalars(select(jobs.c.id).select_from(kept).where(over).limit(limit))).all()

@@ -1,9 +1,11 @@
 """Documents on one SQL database, a blob store and an index."""
 
 from muniment.documents.changing import Changing
-from muniment.documents.runs import Runs
+from muniment.documents.drawing import Drawing
+from muniment.documents.letters import Letters
+from muniment.documents.reconciling import Reconciling
 from muniment.documents.uploads import Uploads
 
 
-class SqlDocuments(Uploads, Changing, Runs):
+class SqlDocuments(Uploads, Changing, Drawing, Letters, Reconciling):
     """The contract's operations, by what they are about."""

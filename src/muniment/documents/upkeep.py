@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import and_, delete, or_, select, update
 
 from muniment.collections.contract import HISTORY, Collections, Purged
+from muniment.documents import run_store
 from muniment.documents.base import Clean, OfDocumentJob, Parts, PurgeJob
 from muniment.documents.history import History
 from muniment.documents.ingest_store import AT_WORK
@@ -91,10 +92,22 @@ class Upkeep:
                 # Nobody was given the id of a job that only keeps the index in step.
                 done = (jobs.c.state == "succeeded", jobs.c.kind.in_(("access", "clean", "retire")))
                 await connection.execute(delete(jobs).where(*done, jobs.c.ended_at < before))
+            await self._trim()
             swept = await self._parts.blobs.sweep(old.total_seconds())
             if swept:
                 _log.info("swept", staged=swept)
             await asyncio.sleep(settings.sweep_seconds)
+
+    async def _trim(self) -> None:
+        """Forget runs that ended long ago, some at a time: others want to write as well."""
+        before = now() - timedelta(days=self._parts.settings.run_days)
+        while True:
+            async with self._database.read() as connection:
+                some = await run_store.outdated(connection, before, _AT_ONCE)
+            if not some:
+                return
+            async with self._database.write() as connection:
+                await run_store.forget(connection, some)
 
     async def _give_up_lost(self) -> None:
         """A version whose job ended without a word of it (its workers died) is failed, not at work for ever."""

@@ -175,6 +175,7 @@ class Taking:
 
     async def _again(self, connection: AsyncConnection, wanted: Wanted, document: str, version: Row[Any]) -> str:
         """A failed version from its start, with what is said of it now."""
+        await run_store.supersede(connection, version.run)
         run = await self._enqueue(connection, "ingest", document, version.id)
         await ingest_store.drop_text(connection, version.id)
         fresh = self._version(wanted, document, version.id, version.number, run) | {"problem": None}

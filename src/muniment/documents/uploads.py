@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from muniment.collections.contract import CollectionMissing, CollectionRef, Lookup
 from muniment.documents import registry, upload_store
+from muniment.documents.admission import require_room, require_space
 from muniment.documents.base import UNKNOWN_TYPE, Base
-from muniment.documents.contract import FileEmpty, NewDocument, Upload, Uploaded
+from muniment.documents.contract import Admit, FileEmpty, NewDocument, QueueFull, Upload, Uploaded
 from muniment.documents.deciding import Wanted, digest, subjects
 from muniment.documents.fields import given
 from muniment.documents.keys import key_of, unfit
@@ -18,6 +19,7 @@ from muniment.documents.upload_store import Taking
 from muniment.identity.contract import SubjectMissing, Subjects
 from muniment.kernel.blobs import Staged
 from muniment.kernel.caller import caller
+from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Forbidden, Problem, TooLarge, Unavailable
 
 T = TypeVar("T")
@@ -37,13 +39,15 @@ class Uploads(Base):
         """One transaction for all documents; a document that is refused does not hold up the others."""
         caller().require("documents:write")
         collection = await self._collection(request.collection)
+        await require_space(self._parts)
         contents = await self._staged(request.documents)
         try:
             ids = await self._subject_ids(request.documents)
             checked = [self._checked(i, d, contents[i], ids) for i, d in enumerate(request.documents)]
             answer, taking = await self._take(request, collection, contents, checked)
         except Problem as problem:
-            if not problem.retryable:  # else nobody knows what was committed, and the sweep will see
+            # Of others that can be retried nobody knows what was committed; the sweep will see.
+            if not problem.retryable or isinstance(problem, QueueFull):
                 await self._forget(contents, {})
             raise
         await _all([self._parts.blobs.adopt(staged, blob_key(v)) for staged, v in taking.adopted.items()])
@@ -51,6 +55,15 @@ class Uploads(Base):
         for document in taking.changed:
             await self._told(document)
         return answer
+
+    async def admit(self, request: Admit) -> Nothing:
+        """Two looks: at the disk, and at how many documents wait."""
+        caller().require("documents:write")
+        await self._collection(request.collection)
+        await require_space(self._parts)
+        async with self._database.read() as connection:
+            await require_room(connection, request.documents, self._parts.settings.queue_limit)
+        return Nothing()
 
     async def _forget(self, contents: Sequence[Staged], adopted: Mapping[str, str]) -> None:
         await _all([self._parts.blobs.delete(c.key) for c in contents if c.key not in adopted])
@@ -170,6 +183,8 @@ class Uploads(Base):
                     answer = await taking.take(connection, checked)
                     if len(checked) == 1 and taking.refused:
                         raise taking.refused[0]
+                    if taking.adopted:
+                        await require_room(connection, 0, self._parts.settings.queue_limit)
                     is_taken = len(taking.refused) < len(checked)
                     if is_taken and request.idempotency_key is not None:
                         await upload_store.note(connection, caller(), request.idempotency_key, said, answer)

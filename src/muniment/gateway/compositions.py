@@ -1,18 +1,23 @@
-"""Calls that ask two rooms: a collection with its count of readable documents, its deletion with its run."""
+"""Calls that ask two rooms: collections with their counts of readable documents, dead letters of all rooms."""
 
 from muniment.collections.contract import (
     Collection,
     CollectionMissing,
     Collections,
     CreateCollection,
+    DeadLetter,
+    DeadLetterMissing,
     DeleteCollection,
     GetCollection,
     ListCollections,
+    ListDeadLetters,
     Lookup,
+    OfDeadLetter,
     UpdateCollection,
 )
 from muniment.documents.contract import ById, CountReadable, Documents, PurgeCollection, Run, RunMissing
-from muniment.kernel.model import Page, Paged
+from muniment.kernel.model import Nothing, Page, Paged
+from muniment.kernel.pages import decode_cursor, encode_cursor
 from muniment.kernel.problems import Forbidden
 
 _RUNS_OF_DOCUMENTS = "run_documents_"
@@ -93,6 +98,44 @@ class RunCalls:
     async def cancel(self, request: ById) -> Run:
         """No further."""
         return await _room(self._documents, request).cancel_run(request)
+
+
+class LetterCalls:
+    """The public calls on dead letters: one list of all rooms that keep some; a letter's id names its room."""
+
+    def __init__(self, collections: Collections, documents: Documents) -> None:
+        self._rooms: dict[str, Documents | Collections] = {"documents": documents, "collections": collections}
+
+    async def list(self, request: ListDeadLetters) -> Page[DeadLetter]:
+        """Room by room."""
+        at, inner = ("documents", "") if request.cursor is None else decode_cursor(request.cursor, str, str)
+        names = list(self._rooms)
+        letters: list[DeadLetter] = []
+        for name in names[names.index(at) :] if at in names else ():
+            if len(letters) == request.limit:
+                return Page(items=tuple(letters), next_cursor=encode_cursor(name, ""))
+            rest = {"limit": request.limit - len(letters), "cursor": inner or None}
+            page = await self._rooms[name].list_dead_letters(request.model_copy(update=rest))
+            letters += page.items
+            if page.next_cursor is not None:
+                return Page(items=tuple(letters), next_cursor=encode_cursor(name, page.next_cursor))
+            inner = ""
+        return Page(items=tuple(letters), next_cursor=None)
+
+    async def retry(self, request: OfDeadLetter) -> Nothing:
+        """Once more."""
+        return await self._room(request).retry_dead_letter(request)
+
+    async def drop(self, request: OfDeadLetter) -> Nothing:
+        """Given up."""
+        return await self._room(request).drop_dead_letter(request)
+
+    def _room(self, request: OfDeadLetter) -> Documents | Collections:
+        """Raises DeadLetterMissing for an id that names none."""
+        for name, room in self._rooms.items():
+            if request.id.startswith((f"run_{name}_", f"evt_{name}_")):
+                return room
+        raise DeadLetterMissing(f"no dead letter {request.id} that you may see", dead_letter=request.id)
 
 
 def _room(documents: Documents, request: ById) -> Documents:

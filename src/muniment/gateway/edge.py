@@ -15,8 +15,8 @@ from muniment.collections.contract import Collections
 from muniment.documents.contract import Documents, Options
 from muniment.gateway.ask import ask_handler
 from muniment.gateway.authenticate import Gate
-from muniment.gateway.compositions import CollectionCalls, RunCalls
-from muniment.gateway.content import content_handler
+from muniment.gateway.compositions import CollectionCalls, LetterCalls, RunCalls
+from muniment.gateway.content import content_handler, picture_handler
 from muniment.gateway.endpoint import Address, Handler, admitted, json_handler
 from muniment.gateway.headers import SafeHeaders
 from muniment.gateway.monitoring import Monitoring, Probe, bounded
@@ -85,6 +85,7 @@ def reference() -> dict[str, Any]:
 def _calls(rooms: Rooms, uploads: Uploads) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
     """Calls that are more than one operation of one room."""
     shelf, runs = CollectionCalls(rooms.collections, rooms.documents), RunCalls(rooms.documents)
+    letters = LetterCalls(rooms.collections, rooms.documents)
     return {
         "POST /api/v1/collections": shelf.create,
         "GET /api/v1/collections": shelf.list,
@@ -95,6 +96,9 @@ def _calls(rooms: Rooms, uploads: Uploads) -> Mapping[str, Callable[[Any], Await
         "GET /api/v1/runs/{id}": runs.get,
         "POST /api/v1/runs/{id}/retry": runs.retry,
         "POST /api/v1/runs/{id}/cancel": runs.cancel,
+        "GET /api/v1/dead-letters": letters.list,
+        "POST /api/v1/dead-letters/{id}/retry": letters.retry,
+        "DELETE /api/v1/dead-letters/{id}": letters.drop,
     }
 
 
@@ -110,6 +114,8 @@ def _handler(
     )
     if row.contract is Knowledge:
         return ask_handler(read, rooms.knowledge)
+    if row.call == "page":
+        return picture_handler(read, rooms.documents, blobs)
     if row.call == "content":
         return content_handler(read, rooms.documents, blobs)
     call = calls.get(row.name) or getattr(getattr(rooms, row.operation.room), row.call)

@@ -23,6 +23,7 @@ _WRITE: tuple[Scope, ...] = ("documents:write",)
 _CHANGE_COLLECTION: tuple[Scope, ...] = ("documents:write", "collections:admin")
 _USERS: tuple[Scope, ...] = ("users:admin",)
 _SEE_COLLECTION: tuple[Scope, ...] = ("documents:read", "collections:admin")
+_SEE_RUNS: tuple[Scope, ...] = ("documents:read", "collections:admin", "monitoring:read")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def _managed(plural: str, one: str, field_of_patch: str, scopes: tuple[Scope, ..
 _COLLECTION = f"{_V1}/collections/{{collection}}"
 _DOCUMENT = f"{_V1}/documents/{{id}}"
 _MEMBER = f"{_V1}/groups/{{name}}/members/{{subject}}"
+_LETTERS = f"{_V1}/dead-letters"
 _BY_NAME = {"collection": "name"}
 _READABLE = frozenset({"readable"})
 
@@ -145,11 +147,17 @@ TABLE: Sequence[Row] = (
     Row("DELETE", _DOCUMENT, Documents, "delete", _WRITE, 204),
     Row("GET", f"{_DOCUMENT}/text", Documents, "text", _READ),
     Row("GET", f"{_DOCUMENT}/content", Documents, "content", _READ, media="application/octet-stream"),
+    Row("GET", f"{_DOCUMENT}/rectangles", Documents, "rectangles", _READ),
+    Row("GET", f"{_DOCUMENT}/pages/{{number}}", Documents, "page", _READ, media="image/png"),
     Row("GET", f"{_DOCUMENT}/access", Documents, "get_access", _READ),
     Row("PUT", f"{_DOCUMENT}/access", Documents, "set_access", _WRITE),
-    Row("GET", f"{_V1}/runs", Documents, "list_runs", _READ),
-    Row("GET", f"{_V1}/runs/{{id}}", Documents, "get_run", _SEE_COLLECTION),
+    Row("GET", f"{_V1}/runs", Documents, "list_runs", _SEE_RUNS),
+    Row("GET", f"{_V1}/runs/{{id}}", Documents, "get_run", _SEE_RUNS),
     Row("POST", f"{_V1}/runs/{{id}}/retry", Documents, "retry_run", _WRITE),
     Row("POST", f"{_V1}/runs/{{id}}/cancel", Documents, "cancel_run", _WRITE),
+    Row("POST", f"{_V1}/reconcile", Documents, "reconcile", ("collections:admin",), patience="upload"),
+    Row("GET", _LETTERS, Documents, "list_dead_letters", _SEE_RUNS),
+    Row("POST", f"{_LETTERS}/{{id}}/retry", Documents, "retry_dead_letter", _CHANGE_COLLECTION, 204),
+    Row("DELETE", f"{_LETTERS}/{{id}}", Documents, "drop_dead_letter", _CHANGE_COLLECTION, 204),
     Row("GET", f"{_V1}/models", Models, "list", ("documents:read", "monitoring:read")),
 )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from muniment.collections.contract import CollectionMissing, Collections, Lookup
 from muniment.documents.contract import (
+    Admit,
     CountReadable,
     Documents,
     NewDocument,
@@ -43,7 +44,7 @@ class Uploads:
         self._collections, self._documents = collections, documents
 
     async def multipart(self, http: Request) -> Response:
-        """Files in a form; whose collection it is, is asked before the first byte is read."""
+        """Files in a form; whose collection it is, and if there is room, is asked before the first byte is read."""
         collection = in_address("collection", http.path_params["collection"])
         await self._check_member(collection)
         limit = self._settings.upload_limit_bytes
@@ -54,6 +55,7 @@ class Uploads:
             and int(declared[:20]) > limit + self._settings.body_limit_bytes
         ):
             raise _upload_too_large(limit)
+        await self._documents.admit(Admit(collection=collection))
         async with Staging(self._blobs, self._settings.file_limit_bytes) as staging:
             form = _Form(self._settings, staging)
             async with (
