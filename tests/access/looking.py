@@ -35,6 +35,7 @@ class Looking:
         await self.in_collections()
         await self.at_documents()
         await self.at_a_list()
+        await self.at_what_was()
         if self.dice.random() < 0.3:
             await self.by_asking()
 
@@ -88,6 +89,21 @@ class Looking:
             self.recalled(not lacking, f"{lacking} not found by {body}")
         return hits
 
+    async def at_what_was(self) -> None:
+        """A time that has been: what was said then, of the documents that are there and may be read today."""
+        if not self.town.moments:
+            return
+        moment, words = self.dice.choice(self.town.moments)
+        readable = [d for d in self.oracle.readable(self.who) if d.id in words]
+        query = " ".join(words.values()) or "nothing"
+        mode = self.dice.choice(MODES)
+        body = {"query": query, "mode": mode, "limit": MOST, "as_of": moment.isoformat()}
+        shown = {word for d in readable for word in (d.key, words[d.id])}
+        answer = await self.reply(200, "POST", "search", body, secrets=shown)
+        self.town.searches += 1
+        found = {hit["document"]["id"] for hit in answer["hits"]}
+        self.recalled(found == {d.id for d in readable}, f"{found} of {readable} found by {body}")
+
     async def by_asking(self) -> None:
         """An answer about one document, readable or not."""
         words = [word for d in self.oracle.documents.values() for word in d.words] or ["nothing"]
@@ -138,16 +154,29 @@ class Looking:
             if ids != readable or one["documents"] != len(readable):
                 raise Leak(self.story(f"listed {ids} and {one}, and should be {readable}"))
 
-    async def reply(self, status: int, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """One answer; nothing in it, wherever it stands, is a word that the person may not see."""
+    async def reply(
+        self,
+        status: int,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        secrets: set[str] | None = None,
+        **query: Any,
+    ) -> Any:
+        """One answer; nothing in it, wherever it stands, is a word that the person may not see.
+
+        Those that they may see are the present ones, unless `secrets` are given.
+        """
         reply = await self.town.call(self.who, method, path, body, **query)
         if status == httpx.codes.NOT_FOUND != reply.status_code:
             raise Leak(self.story(f"{method} {path} {body} answered {reply.status_code} {reply.text}"))
         if reply.status_code != status:
             raise Missed(self.story(f"{method} {path} {body} answered {reply.status_code} {reply.text}"))
         shown = set(SECRET.findall(reply.text))
-        if not shown <= self.oracle.words(self.who):
-            raise Leak(self.story(f"{method} {path} {body} shows {shown - self.oracle.words(self.who)}"))
+        hidden = shown - (self.oracle.words(self.who) if secrets is None else secrets)
+        if hidden:
+            raise Leak(self.story(f"{method} {path} {body} shows {hidden}"))
         kind = reply.headers.get("content-type", "")
         return reply.json() if kind.startswith("application/json") else None
 

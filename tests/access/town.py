@@ -4,11 +4,13 @@ import asyncio
 import itertools
 import random
 import re
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from access.oracle import EVERYONE, LEVELS, WRITERS, Collection, Document, Oracle, Person
+from muniment.kernel.model import now
 
 PASSWORD = "a password of the town"
 ROLES = ("member", "editor", "viewer", "admin", "member")
@@ -38,6 +40,8 @@ class Town:
         self.tokens: dict[str, str] = {}
         self.journal: list[str] = [f"seed {seed}"]
         self.searches = self.calls = 0
+        self.moments: list[tuple[datetime, dict[str, str]]] = []
+        """What each document said, at times when none was on its way."""
 
     async def call(
         self, who: str, method: str, path: str, body: Any = None, *, accept: str = "application/json", **query: Any
@@ -273,6 +277,7 @@ class Town:
             document.runs.clear()
             document.words[:-1] = []
             document.ready = True
+        self.moments.append((now(), {d.id: d.words[-1] for d in self.oracle.documents.values()}))
 
     async def over(self, run: str) -> None:
         """Until a run has succeeded."""
