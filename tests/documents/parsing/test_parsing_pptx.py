@@ -69,6 +69,13 @@ def test_points_are_counted_and_nested() -> None:
     assert parsed(pptx([body]), name="a.pptx").text == "1. one\n  - deep\n2. two\n  lines"
 
 
+def test_a_point_that_is_counted_by_hand_is_not_marked_twice() -> None:
+    assert (
+        parsed(pptx([shape(["1. one", "- two", "three"], kind=BODY)]), name="a.pptx").text
+        == "1. one\n- two\n- three"
+    )
+
+
 def test_tables_charts_diagrams_and_notes() -> None:
     cell = "<a:tc{}><a:txBody><a:p><a:r><a:t>{}</a:t></a:r></a:p></a:txBody></a:tc>"
     rows = (

@@ -1,5 +1,6 @@
 """What is read of one slide: its shapes in the order in which they lie, their paragraphs, tables and drawings."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -16,6 +17,9 @@ _BAND = 180_000
 
 _PASSING = {"slidenum", "footer", "header"}
 _MOST_DEPTH = 8
+
+_TYPED = re.compile(r"(\d{1,3}[.)]|[-–•*])\s+")
+"""A mark that the author typed."""
 
 Place = tuple[int, int]
 
@@ -127,7 +131,9 @@ def paragraphs(body: Element | None, *, is_list: bool) -> Iterator[Paragraph]:
         for deeper in [level for level in counts if level > depth]:
             del counts[deeper]
         if text:
-            yield Paragraph(text, depth, _mark(properties, depth, counts, is_list=is_list))
+            mark = _mark(properties, depth, counts, is_list=is_list)
+            typed = _TYPED.match(text) if mark == "-" else None
+            yield Paragraph(text[typed.end() :], depth, typed[1]) if typed else Paragraph(text, depth, mark)
 
 
 def _mark(properties: Element | None, depth: int, counts: Counter[int], *, is_list: bool) -> str:
