@@ -160,7 +160,7 @@ MADE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "deep arrays": ("a.pdf", deep_pdf),
     "deep JSON": ("a.json", lambda: b"[" * 100_000 + b"]" * 100_000),
     "deep JSON without a name": ("", lambda: b'{"a":' * 100_000),
-    "deep HTML": ("a.html", lambda: b"<div>" * 20_000),
+    "deep HTML": ("a.html", lambda: b"<div>" * 1_000_000),
     "wide CSV": ("a.csv", lambda: b"\n".join([b",".join(b"column %d" % i for i in range(10_000))] * 5)),
     "many parts": ("a.eml", lambda: many_parts(10_000)),
     "deep mail": ("a.eml", lambda: nested_mail(200)),

@@ -7,6 +7,7 @@ from typing import cast
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import with_links
 from muniment.documents.parsing.model import BlockKind, Parsed
@@ -20,6 +21,13 @@ _CHARSETS = re.compile(
     r"windows-125\d|cp125\d|iso-?8859-\d+|latin-?1|koi8-[ru]|shift_?jis|euc-(jp|kr)|gb18030|gbk|gb2312|big5"
 )
 _MOST_META = 8192
+_MOST_DEPTH = 10_000
+"""The tree's maker takes time with the square of the depth: a second here."""
+
+_NESTING = re.compile(
+    r"<(/?)(?:div|span|section|article|blockquote|table|ul|ol|dl|b|i|em|strong|font|a|u|s|small|big|code|svg|g)\b",
+    re.IGNORECASE,
+)
 _HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _DROPPED = {
     "script", "style", "template", "noscript", "nav", "svg", "math", "canvas", "iframe", "object", "embed",
@@ -65,6 +73,8 @@ def read_html(page: str, most_characters: int) -> Parsed:
 
     Raises ParserLimit.
     """
+    if _depth(page) > _MOST_DEPTH:
+        raise ParserLimit("the page is nested too deeply; save it in a simpler form", limit="nesting")
     tree = LexborHTMLParser(page)
     growing = Growing(most_characters)
     reader = _Reader(growing)
@@ -82,6 +92,15 @@ def read_html(page: str, most_characters: int) -> Parsed:
         metadata=with_links(metadata, reader.links),
         blocks=tuple(growing.blocks),
     )
+
+
+def _depth(page: str) -> int:
+    """How deep elements lie in one another at most, those left out that close by themselves."""
+    deepest = depth = 0
+    for tag in _NESTING.finditer(page):
+        depth = max(depth - 1, 0) if tag[1] else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _title(said: str | None, growing: Growing) -> str | None:
