@@ -35,13 +35,15 @@ class Segment(NamedTuple):
 
 def arrange(pieces: Sequence[Piece], view: View) -> list[Line]:
     """The lines of a page in reading order; text that runs in another direction than most stands at its end."""
-    turns = [_turn(piece, view) for piece in pieces]
-    weight = {turn: sum(len(p.text) for p, t in zip(pieces, turns, strict=True) if t == turn) for turn in {*turns}}
+    by_turn: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        by_turn.setdefault(_turn(piece, view), []).append(piece)
+    weight = {turn: sum(len(piece.text) for piece in turned) for turn, turned in by_turn.items()}
     main = max(weight, key=lambda turn: (weight[turn], turn == 0), default=0)
     lines: list[Line] = []
     for turn in sorted(weight, key=lambda turn: turn != main):
         turned = view.turned(turn)
-        segments = [_segment(p, turned) for p, t in zip(pieces, turns, strict=True) if t == turn]
+        segments = [_segment(piece, turned) for piece in by_turn[turn]]
         laid = [line for region in _regions(segments, 0) for line in _lines(region, view)]
         lines += laid if turn == main else [line._replace(kind="apart") for line in laid]
     return lines
@@ -49,14 +51,17 @@ def arrange(pieces: Sequence[Piece], view: View) -> list[Line]:
 
 def _turn(piece: Piece, view: View) -> int:
     """By how many quarters the page is turned further, so that the piece stands upright."""
-    start, end = view.seen(piece.start), view.seen(piece.end)
+    start, end = piece.start, piece.end
     across = end[0] + end[2] - start[0] - start[2]
     along = end[1] + end[3] - start[1] - start[3]
-    if len(piece.text) == 1:
+    if not (across or along):
         return 0
     if abs(along) > abs(across):
-        return 1 if along > 0 else 3
-    return 2 if across < 0 and not _LEFTWARDS.search(piece.text) else 0
+        turn = 1 if along > 0 else 3
+    else:
+        turn = 0 if across > 0 else 2
+    turn = (turn - view.turn) % 4
+    return 0 if turn == 2 and _LEFTWARDS.search(piece.text) else turn  # noqa: PLR2004 - upside down
 
 
 def _segment(piece: Piece, view: View) -> Segment:

@@ -7,6 +7,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal, NamedTuple
 
+from pydantic import TypeAdapter
+
 from muniment.documents.contract import PageSpan
 from muniment.documents.parsing.model import BlockKind
 from muniment.documents.parsing.model import Line as Drawn
@@ -21,6 +23,7 @@ NOTE = re.compile(r"(?:\d{1,3}|[*†‡§¶]{1,3}|\[\d{1,3}\])[.)]?\s*[^\W\d_]")
 
 _FULL_HEIGHTS = 13
 _MOST_HEADING = 150
+_LINES = TypeAdapter(tuple[Drawn, ...])
 
 
 LineKind = Literal["text", "row", "note", "apart"]
@@ -142,13 +145,15 @@ class _Writer:
     @property
     def lines(self) -> tuple[Drawn, ...]:
         """Where the text is drawn, in its order."""
-        return tuple(
-            Drawn(
-                start=start, end=end, page=page, first=mark.first,
-                x0=mark.box[0], y0=mark.box[1], x1=mark.box[2], y1=mark.box[3],
+        return _LINES.validate_python(
+            tuple(
+                {
+                    "start": start, "end": end, "page": page, "first": mark.first,
+                    "x0": mark.box[0], "y0": mark.box[1], "x1": mark.box[2], "y1": mark.box[3],
+                }
+                for start, end, mark, page in self._drawn
+                if start < end
             )
-            for start, end, mark, page in self._drawn
-            if start < end
         )  # fmt: skip
 
     def _goes_on(self, line: Line) -> bool:

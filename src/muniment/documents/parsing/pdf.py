@@ -21,7 +21,7 @@ from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.text import normal
 
 MOST_PAGES = 10_000
-_FEW_CHARACTERS = 10
+_FEW_CHARACTERS, _SAMPLE_CHARACTERS = 10, 500
 _UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010fffd]")
 _OCR_SCALE = 200 / 72
 _OCR_PIXELS = 20_000_000
@@ -122,7 +122,8 @@ class _Pages:
 def _says_little(lines: Sequence[Line]) -> bool:
     """Whether there is next to no text, or what there is cannot be read."""
     text = "".join(line.text for line in lines).replace(" ", "")
-    return len(text) < _FEW_CHARACTERS or 2 * len(_UNREADABLE.findall(text)) > len(text)
+    sample = text[:_SAMPLE_CHARACTERS]
+    return len(text) < _FEW_CHARACTERS or 2 * len(_UNREADABLE.findall(sample)) > len(sample)
 
 
 def _said(document: pypdfium2.PdfDocument) -> dict[str, object]:

@@ -4,6 +4,7 @@ import ctypes
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -17,6 +18,7 @@ from muniment.documents.parsing.model import Boxes, Drawn
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, or fractions of a page from its top left."""
 
+_NOWHERE = (0.0, 0.0, 0.0, 0.0)
 CUT, _HYPHEN = "\ufffe", "\x02"
 """Stand for the hyphen at whose place pdfium put two lines together."""
 
@@ -25,6 +27,7 @@ _WIDE_GAP = 0.9
 
 _LEAST_GAP = 3.6
 _WORD = re.compile(r"[^\s\ufffe]+\ufffe?")
+_box_of = raw.FPDFText_GetLooseCharBox
 _FONT_NAME_BYTES = 96
 _FORCE_BOLD = 1 << 18
 _BOLD = re.compile(rb"bold|black|heavy", re.IGNORECASE)
@@ -78,9 +81,14 @@ class View(NamedTuple):
         (left, bottom, right, top), (width, height) = self.seen(box), self.size
         if width <= 0 or height <= 0:
             return 0.0, 0.0, 0.0, 0.0
-        edges = left / width, 1 - top / height, right / width, 1 - bottom / height
-        x0, y0, x1, y1 = (round(min(max(edge, 0.0), 1.0), 5) for edge in edges)
-        return x0, y0, x1, y1
+        return (
+            _fraction(left / width), _fraction(1 - top / height),
+            _fraction(right / width), _fraction(1 - bottom / height),
+        )  # fmt: skip
+
+
+def _fraction(part: float) -> float:
+    return 0.0 if part < 0 else 1.0 if part > 1 else round(part, 5)
 
 
 class Piece(NamedTuple):
@@ -104,7 +112,7 @@ class Characters:
     """The characters of a page in the order of the file, by the index that pdfium gives them."""
 
     def __init__(self, page: pypdfium2.PdfTextPage) -> None:
-        self._page = page
+        self._page, self._raw = page, page.raw
         self._rectangle = raw.FS_RECTF()
         self._pointer = ctypes.byref(self._rectangle)
         self._font, self._flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
@@ -129,12 +137,12 @@ class Characters:
     def box(self, at: int) -> Box:
         """The box of a character of `text`, as high as its font."""
         rectangle = self._rectangle
-        raw.FPDFText_GetLooseCharBox(self._page.raw, self.index[at], self._pointer)
+        _box_of(self._raw, self.index[at], self._pointer)
         return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top
 
     def is_bold(self, at: int) -> bool:
         """Whether a character of `text` is set in bold."""
-        raw.FPDFText_GetFontInfo(self._page.raw, self.index[at], self._font, _FONT_NAME_BYTES, self._flags)
+        raw.FPDFText_GetFontInfo(self._raw, self.index[at], self._font, _FONT_NAME_BYTES, self._flags)
         return bool(self._flags.value & _FORCE_BOLD) or _BOLD.search(self._font.value) is not None
 
     def pieces(self) -> Iterator[Piece]:
@@ -145,28 +153,33 @@ class Characters:
             start += len(line) + 1
 
     def _pieces_of(self, line: str, offset: int, number: int) -> Iterator[Piece]:
-        words: list[tuple[int, int, Box, Box]] = []
+        text, box_of = self.text, self.box
+        begun: tuple[int, Box] | None = None
+        last, end, whole = 0, _NOWHERE, _NOWHERE
         for found in _WORD.finditer(line):
-            first, last = offset + found.start(), offset + found.end() - 1
-            box = self.box(first)
-            word = first, last, box, box if first == last else self.box(last)
-            if words and (self.text[words[-1][1]] == CUT or _apart(words[-1][3], box)):
-                yield self._piece(words, number)
-                words = []
-            words.append(word)
-        if words:
-            yield self._piece(words, number)
+            at = offset + found.start()
+            box = box_of(at)
+            if begun is not None and (text[last] == CUT or _apart(end, box)):
+                yield self._piece(*begun, last, end, around(whole, end), number)
+                begun = None
+            if begun is None:
+                begun, whole = (at, box), box
+            elif box[3] > whole[3] or box[1] < whole[1] or box[0] < whole[0]:
+                whole = around(whole, box)
+            last = offset + found.end() - 1
+            end = box if last == at else box_of(last)
+        if begun is not None:
+            yield self._piece(*begun, last, end, around(whole, end), number)
 
-    def _piece(self, words: Sequence[tuple[int, int, Box, Box]], number: int) -> Piece:
-        (first, _, start, _), (_, last, _, end) = words[0], words[-1]
+    def _piece(self, first: int, start: Box, last: int, end: Box, box: Box, number: int) -> Piece:
         return Piece(
             text=spelled(self.text[first : last + 1]),
-            box=around([box for word in words for box in word[2:]]),
+            box=box,
             first=self.index[first],
             line=number,
             start=start,
             end=end,
-            bold=self.is_bold(first) and (len(words) == 1 or self.is_bold(last)),
+            bold=self.is_bold(first) and self.is_bold(last),
             cut=self.text[last] == CUT,
         )
 
@@ -184,10 +197,9 @@ def _apart(before: Box, after: Box) -> bool:
     return max(across, along) > max(_WIDE_GAP * size, _LEAST_GAP)
 
 
-def around(boxes: Sequence[Box]) -> Box:
-    """The box around boxes."""
-    lefts, bottoms, rights, tops = zip(*boxes, strict=True)
-    return min(lefts), min(bottoms), max(rights), max(tops)
+def around(a: Box, b: Box) -> Box:
+    """The box around two."""
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def spelled(text: str) -> str:
@@ -246,4 +258,4 @@ def _part(characters: Characters, part: Drawn) -> Box:
     text, origin = spelling(characters.text[at : at + 4 * part.end + 16])
     wanted = {origin[i] for i in range(part.start, min(part.end, len(text))) if not text[i].isspace()}
     found = [characters.box(at + i) for i in sorted(wanted)]
-    return around(found or [characters.box(at)])
+    return reduce(around, found or [characters.box(at)])
