@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from email.message import EmailMessage
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ async def quiet(office: Office, who: str = "ada") -> None:
             await asyncio.sleep(0.01)
 
 
-async def shown(office: Office, who: str = "ada", **asked: object) -> dict[str, Document]:
+async def shown(office: Office, who: str = "ada", **asked: Any) -> dict[str, Document]:
     return {d.key: d for d in (await office.listed(who, **asked)).items}
 
 
@@ -124,7 +125,8 @@ async def test_a_new_version_of_the_message_brings_changes_and_takes_away(office
     assert again.id == after["m.eml"].id
 
 
-async def test_a_key_that_others_have_is_left_alone(office: Office) -> None:
+async def test_a_key_that_others_have_is_left_alone(sqlite_office: Office) -> None:
+    office = sqlite_office
     put = await office.put("ben", "m.eml/leases.md", TRUCKS)
     await send(office, "ada", message({"leases.md": LEASES}))
     await quiet(office)
@@ -203,7 +205,12 @@ async def test_deleting_the_message_deletes_what_came_with_it(office: Office) ->
 
 
 async def test_an_attachment_that_cannot_be_read_fails_by_itself(sqlite_office: Office) -> None:
-    files = {"broken.pdf": b"%PDF-1.7 cut", "locked.zip": b"PK\x03\x04 cut", "leases.md": LEASES, "none.txt": b""}
+    files: Files = {
+        "broken.pdf": b"%PDF-1.7 cut",
+        "locked.zip": b"PK\x03\x04 cut",
+        "leases.md": LEASES,
+        "none.txt": b"",
+    }
     sent = await send(sqlite_office, "ada", message(files))
     await quiet(sqlite_office)
     found = await shown(sqlite_office, attached_to=sent.id)
@@ -263,9 +270,11 @@ class CutOff(Blobs):
         await super().delete(key)
 
 
-async def test_what_is_cut_off_anywhere_loses_none_and_doubles_none(closed_office: Office, tmp_path: Path) -> None:
+async def test_what_is_cut_off_anywhere_loses_none_and_doubles_none(
+    tmp_path: Path, sqlite_url: str, tokenizer_file: Path
+) -> None:
     """Wherever a first and a second version of the message are cut off, one by one."""
-    office = closed_office
+    office = Office.staffed(tmp_path, sqlite_url, tokenizer_file)
     blobs = CutOff.open((tmp_path / "blobs").as_uri())
     office.blobs = blobs
     versions = [
@@ -340,7 +349,8 @@ async def test_a_version_that_never_becomes_current_changes_no_attachment(sqlite
     assert await shown(sqlite_office, attached_to=sent.id) == before
 
 
-async def test_the_message_does_not_wait_for_its_attachments(office: Office) -> None:
+async def test_the_message_does_not_wait_for_its_attachments(sqlite_office: Office) -> None:
+    office = sqlite_office
     sent = await send(office, "ada", message({"a.md": LEASES, "b.md": TRUCKS}))
     await quiet(office)
     with office.asking("ada") as room:
@@ -349,7 +359,8 @@ async def test_the_message_does_not_wait_for_its_attachments(office: Office) -> 
     assert {run.document for run in runs} == {sent.id, *(d.id for d in (await shown(office)).values())}
 
 
-async def test_an_attachment_may_be_changed_by_itself(office: Office) -> None:
+async def test_an_attachment_may_be_changed_by_itself(sqlite_office: Office) -> None:
+    office = sqlite_office
     await send(office, "ada", message({"a.md": LEASES}))
     await quiet(office)
     await office.put("ada", "m.eml/a.md", TRUCKS)
@@ -361,10 +372,10 @@ async def test_an_attachment_may_be_changed_by_itself(office: Office) -> None:
 
 
 async def test_uploads_beside_the_message_take_no_key_twice(office: Office) -> None:
-    files = {f"{n}.md": f"# Number {n}\n\nText.\n" for n in range(8)}
+    files = {f"{n}.md": f"# Number {n}\n\nText.\n" for n in range(4)}
     mail = NewDocument(content=await office.staged(message(files)), options=Options(key="m.eml"))
     uploads = [office.upload("ada", mail)]
-    uploads += [office.upload("ben", text_document(f"m.eml/{n}.md", LEASES)) for n in range(8)]
+    uploads += [office.upload("ben", text_document(f"m.eml/{n}.md", LEASES)) for n in range(4)]
     await asyncio.gather(*uploads)
     await quiet(office)
     found = await shown(office)
@@ -372,20 +383,18 @@ async def test_uploads_beside_the_message_take_no_key_twice(office: Office) -> N
     assert len(found) == len(attached) + 1 + sum(
         d.owner == "user:ben" and d.attached_to is None for d in found.values()
     )
-    assert len(attached) == 8
+    assert len(attached) == 4
 
 
 @given(st.text(min_size=1, max_size=1024), st.text(min_size=1, max_size=200))
-def test_keys_of_attachments_are_keys(message_key: str, name: str) -> None:
-    found = candidates(message_key, name)
-    keys = [next(iter(found))] if not hasattr(found, "__next__") else [next(found) for _ in range(3)]
+def test_keys_of_attachments_are_within_bounds(message_key: str, name: str) -> None:
+    keys = list(islice(candidates(message_key, name), 3))
     assert len(set(keys)) == 3
     assert all(len(key) <= MOST_CHARACTERS for key in keys)
 
 
 def test_a_suffix_stands_before_the_ending() -> None:
-    found = iter(candidates("m.eml", "a.tar.gz"))
-    assert [next(found), next(found)] == ["m.eml/a.tar.gz", "m.eml/a.tar-2.gz"]
-    hidden = iter(candidates("m.eml", ".profile"))
-    assert [next(hidden), next(hidden)] == ["m.eml/.profile", "m.eml/.profile-2"]
-    assert key_of(next(hidden), None) == "m.eml/.profile-3"
+    assert list(islice(candidates("m.eml", "a.tar.gz"), 2)) == ["m.eml/a.tar.gz", "m.eml/a.tar-2.gz"]
+    hidden = list(islice(candidates("m.eml", ".profile"), 2))
+    assert hidden == ["m.eml/.profile", "m.eml/.profile-2"]
+    assert [key_of(key, None) for key in hidden] == hidden

@@ -1,6 +1,6 @@
 """Attachments as documents of their own: what a version of an e-mail brings, and what it no longer does."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any, NamedTuple
 
@@ -125,7 +125,7 @@ async def require_shallow(connection: AsyncConnection, document: Row[Any], most:
         )
 
 
-def candidates(message: str, name: str) -> Iterable[str]:
+def candidates(message: str, name: str) -> Iterator[str]:
     """The keys that an attachment of that name may have, the first one first."""
     stem, dot, ending = name.rpartition(".")
     if not stem:

@@ -6,6 +6,7 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from kit.parsing import parsed
 from muniment.documents.contract import FileEmpty, FileEncrypted, ParserLimit
+from muniment.documents.keys import key_of
 from muniment.documents.parsing.mime import MOST_ADDRESSES, MOST_PARTS, addresses, as_text, header_text, instant
 from muniment.documents.parsing.model import Parsed
 
@@ -233,6 +235,18 @@ def test_names_of_attachments_lead_nowhere(said: bytes, name: str) -> None:
     found = read(with_parts("mixed", part))
     assert [(file.name, file.data) for file in found.attachments] == [(name, b"1,2")]
     assert found.metadata["attachments"] == [name]
+
+
+@given(st.text(max_size=300), st.text(max_size=40))
+def test_every_attachment_has_a_name_that_fits_a_key(name: str, kind: str) -> None:
+    said = (
+        f"Content-Type: application/{kind}\nContent-Disposition: attachment; filename*=utf-8''{quote(name)}\n\n1,2"
+    )
+    for file in read(with_parts("mixed", said.encode("utf-8", "replace"))).attachments:
+        assert key_of(f"m.eml/{file.name}", None) == f"m.eml/{file.name}"
+        assert "/" not in file.name
+        assert file.media_type.isascii()
+        assert file.media_type.isprintable()
 
 
 def test_small_pictures_within_the_text_are_dropped_and_large_ones_kept() -> None:

@@ -27,6 +27,7 @@ _PIECE_BYTES = 1_048_576
 _MOST_NAME = 256
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?]{0,20})?\?([bq])\?([^?]*)\?=", re.IGNORECASE)
 _ADDRESS_PART = re.compile(r'"(?:[^"\\]|\\.)*"?|[,;]|[^",;]+', re.DOTALL)
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 _NO_ENCODINGS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _CALLED_LATIN = {"ascii", "iso8859-1"}
@@ -43,8 +44,9 @@ class Part(Message):
 
     @property
     def media_type(self) -> str:
-        """The type that it is said to have."""
-        return super().get_content_type()
+        """The type that it is said to have, if that is one."""
+        kind = super().get_content_type()
+        return kind if _MEDIA_TYPE.fullmatch(kind) else "application/octet-stream"
 
     @property
     def parts(self) -> Sequence["Part"]:
