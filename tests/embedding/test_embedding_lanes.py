@@ -100,7 +100,7 @@ async def test_callers_share_batches_of_like_length(gated: Gated, lane: Lane) ->
     await asyncio.sleep(0)
     gated.go.set()
     await asyncio.gather(stopped, *waiting)
-    assert gated.ran == [[0], [2, 3, 5], [1, 4]]
+    assert [sorted(batch) for batch in gated.ran] == [[0], [2, 3, 5], [1, 4]]
     assert [row.result()[:, 0].tolist() for row in waiting] == [[1, 2], [3, 4], [5]]
 
 
@@ -124,6 +124,21 @@ async def test_a_full_line_makes_callers_wait_and_lets_them_in_again(gated: Gate
     gated.go.set()
     many = await asyncio.gather(*(lane.embed([text(n, 20) for n in range(m, m + 8)]) for m in range(40)))
     assert [rows[:, 0].tolist() for rows in many] == [list(range(m, m + 8)) for m in range(40)]
+
+
+async def test_who_has_one_text_does_not_wait_for_who_has_many(gated: Gated, lane: Lane) -> None:
+    stopped = asyncio.create_task(lane.embed([text(0, LONG)]))
+    await gated.reached()
+    many = [asyncio.create_task(lane.embed([text(n, 12) for n in range(m, m + 50)])) for m in (100, 200)]
+    await asyncio.sleep(0)
+    assert lane.full
+    one = asyncio.create_task(lane.embed([text(1, 12)]))
+    await asyncio.sleep(0)
+    gated.go.set()
+    await one
+    assert [1] in gated.ran[1:6], "in the first stretch after it came"
+    assert not any(task.done() for task in many)
+    await asyncio.gather(stopped, *many)
 
 
 async def test_a_failure_reaches_those_in_its_batch_only(gated: Gated, lane: Lane) -> None:

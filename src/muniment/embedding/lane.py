@@ -1,4 +1,4 @@
-"""A line of texts waiting for the model: whoever calls at the same time shares batches."""
+"""Texts waiting for the model: whoever calls at the same time shares batches, and has a like share of them."""
 
 import asyncio
 from collections import deque
@@ -29,9 +29,10 @@ class Size(NamedTuple):
 
 
 class _Call:
-    """One caller's texts; `done` is set when all have their row."""
+    """One caller's texts, those that wait for the model in `line`; `done` is set when all have their row."""
 
     def __init__(self, count: int) -> None:
+        self.line: deque[_Text] = deque()
         self.rows: list[Matrix | None] = [None] * count
         self.left = count
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -44,14 +45,14 @@ class _Text(NamedTuple):
 
 
 class Lane:
-    """Texts go in order of arrival, but each stretch of `size.ahead` tokens is sorted by length.
+    """Callers take turns, a text each: who has few does not wait for who has many.
 
-    `run` is called in `executor`, one batch at a time.
+    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, one batch at a time.
     """
 
     def __init__(self, name: str, run: Run, size: Size, executor: Executor) -> None:
         self._name, self._run_batch, self._size, self._executor = name, run, size, executor
-        self._line: deque[_Text] = deque()
+        self._turns: deque[_Call] = deque()
         self._held = 0
         self._calls: set[_Call] = set()
         self._arrived, self._left = asyncio.Event(), asyncio.Event()
@@ -67,11 +68,14 @@ class Lane:
         self._calls.add(call)
         try:
             for row, ids in enumerate(texts):
-                while self.full and not call.done.done():
+                # Everyone has one text in the line, full or not: else who has many would be let in first.
+                while self.full and call.line and not call.done.done():
                     self._left.clear()
                     await self._left.wait()
                 self._hold(len(ids))
-                self._line.append(_Text(call, row, ids))
+                if not call.line:
+                    self._turns.append(call)
+                call.line.append(_Text(call, row, ids))
                 self._arrived.set()
             await call.done
         finally:
@@ -85,7 +89,7 @@ class Lane:
         try:
             while True:
                 self._arrived.clear()
-                if not self._line:
+                if not self._turns:
                     await self._arrived.wait()
                 await self._run_stretch(self._next_stretch())
         finally:
@@ -102,9 +106,12 @@ class Lane:
     def _next_stretch(self) -> list[_Text]:
         stretch: list[_Text] = []
         tokens = 0
-        while self._line and (not stretch or tokens + len(self._line[0].ids) <= self._size.ahead):
-            stretch.append(self._line.popleft())
+        while self._turns and (not stretch or tokens + len(self._turns[0].line[0].ids) <= self._size.ahead):
+            call = self._turns.popleft()
+            stretch.append(call.line.popleft())
             tokens += len(stretch[-1].ids)
+            if call.line:
+                self._turns.append(call)
         self._hold(-tokens)
         return stretch
 
@@ -126,9 +133,10 @@ class Lane:
 
     def _forget(self, call: _Call) -> None:
         call.done.cancel()
-        kept = [text for text in self._line if text.call is not call]
-        self._hold(sum(len(text.ids) for text in kept) - sum(len(text.ids) for text in self._line))
-        self._line = deque(kept)
+        self._hold(-sum(len(text.ids) for text in call.line))
+        if call.line:
+            call.line.clear()
+            self._turns.remove(call)
 
     def _hold(self, tokens: int) -> None:
         self._held += tokens
