@@ -40,7 +40,8 @@ def assert_sound(parsed: Parsed, chunked: Chunked, tokenizer: Tokenizer, title: 
         assert said
         assert piece.start >= done
         assert not text[done : piece.start].strip()
-        assert len(tokenizer.encode(embedded_text(title, piece.section, said)).ids) <= most
+        embedded = embedded_text(title, piece.section, said, piece.header)
+        assert len(tokenizer.encode(embedded).ids) <= most
         parent = chunked.parents[piece.parent]
         assert parent.start <= piece.start < piece.end <= parent.end
         done = piece.end
