@@ -1,5 +1,12 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from kit.parsing import parsed
 from muniment.documents.parsing.pdf import instant
+from muniment.documents.parsing.place import spelled, spelling
 
 
 def read(data: bytes):
@@ -104,3 +111,28 @@ def test_an_empty_page_is_no_harm(pdf) -> None:
     found = read(pdf([lines(700, "Before it."), [], lines(700, "After it.")]))
     assert found.text == "Before it.\n\nAfter it."
     assert [p.number for p in found.pages] == [1, 3]
+
+
+@given(st.text(st.sampled_from("ab-\ufb01\ufb03\u00a0\u2003 \n\r\t\x00\x01\ufffe\ufeff\ud800\U0001f600")))
+def test_spelling_is_one_whether_it_says_from_where_or_not(text: str) -> None:
+    said, origin = spelling(text)
+    assert said == spelled(text)
+    assert len(said) == len(origin)
+    assert origin == sorted(origin)
+
+
+def test_lines_lie_in_the_text_and_on_their_pages(evaldata) -> None:
+    files = sorted((evaldata / "parsing_formats" / "files").glob("*.pdf"))
+    if not files:
+        pytest.skip("the evaluation data parsing_formats is not here")
+    for path in files[:6]:
+        found = read(path.read_bytes())
+        spans = {page.number: page for page in found.pages}
+        assert all(a.end <= b.start for a, b in pairwise(found.lines))
+        for line in found.lines:
+            page = spans[line.page]
+            assert page.start <= line.start < line.end <= page.end
+            assert 0 <= line.x0 < line.x1 <= 1
+            assert 0 <= line.y0 < line.y1 <= 1
+        drawn = sum(line.end - line.start for line in found.lines)
+        assert drawn > 0.9 * len("".join(found.text.split()))

@@ -56,11 +56,9 @@ def _turn(piece: Piece, view: View) -> int:
     along = end[1] + end[3] - start[1] - start[3]
     if not (across or along):
         return 0
-    if abs(along) > abs(across):
-        turn = 1 if along > 0 else 3
-    else:
-        turn = 0 if across > 0 else 2
-    turn = (turn - view.turn) % 4
+    is_along = abs(along) > abs(across)
+    drawn = (1 if along > 0 else 3) if is_along else (0 if across > 0 else 2)
+    turn = (drawn - view.turn) % 4
     return 0 if turn == 2 and _LEFTWARDS.search(piece.text) else turn  # noqa: PLR2004 - upside down
 
 
