@@ -12,6 +12,9 @@ _CELL = re.compile(
 _COLUMNS = re.compile(r"cols\s*=\s*\"?([^\]\"]+)")
 _HEADER = re.compile(r"%[\w%]*header|options\s*=\s*\"?[\w,]*header")
 _MOST_SPAN = 50
+_MOST_MARKED = 20_000
+"""A paragraph longer than this is data, and stays as it is written: its marks would take long to pair."""
+
 _ANCHOR = re.compile(r"\[\[[^\[\]]*\]\]|\(\(\(([^()]*)\)\)\)")
 _REFERENCE = re.compile(r"<<([^<>,]*)(?:,\s*([^<>]*))?>>|xref:([^\[\s]*)\[([^\]]*)\]")
 _LINK = re.compile(r"(?:link:)?(?:\+\+)?((?:https?://|mailto:|(?<=link:))[^\s\[\]<>]+?)(?:\+\+)?\[([^\]]*)\]")
@@ -28,6 +31,8 @@ _KNOWN = {"nbsp": " ", "empty": "", "sp": " ", "blank": "", "cpp": "C++", "apos"
 
 def plain(text: str, attributes: Mapping[str, str], links: list[str]) -> str:
     """The text without its markup; the addresses in it are added to `links`."""
+    if len(text) > _MOST_MARKED:
+        return " ".join(text.split())
     text = _ATTRIBUTE.sub(lambda found: attributes.get(found[1].lower(), _KNOWN.get(found[1], found[0])), text)
     links += addresses(text)
     text = _ANCHOR.sub("", text)
