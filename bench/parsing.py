@@ -32,7 +32,7 @@ PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "python-docx": ("python-docx==1.2.0", ("docx",)),
     "python-pptx": ("python-pptx==1.0.2", ("pptx",)),
     "markitdown": (
-        "markitdown[docx,pdf,pptx,xlsx]<0.1.9",
+        "markitdown[docx,pdf,pptx,xlsx]==0.1.8",
         ("pdf", "docx", "pptx", "html", "xlsx", "csv", "epub"),
     ),
 }
