@@ -13,7 +13,6 @@ const WORDS = {
   running: "working",
   succeeded: "can be found",
   unchanged: "was there already",
-  cancelled: "called off",
 };
 const OVER = ["succeeded", "unchanged", "failed", "cancelled"];
 

@@ -3,12 +3,7 @@
 /** The elements of the page by their ids. */
 export const ui = new Proxy({}, { get: (_, id) => document.getElementById(id) });
 
-/**
- * An element. `on…` are listeners, true is an empty attribute; what is null, undefined or false is left out.
- * @param {string} tag
- * @param {Record<string, any>} [attributes]
- * @param {...(Node | string | null | undefined | false)} inside
- */
+/** An element. `on…` are listeners, true is an empty attribute; what is null or false is left out. */
 export function el(tag, attributes = {}, ...inside) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -57,7 +52,7 @@ export const sourceLink = (id, version, span = {}) => `#/source/${id}?${new URLS
 /** A passage as a list item: the way to its source, where it stands, its first words. */
 export function hitItem({ document, chunk }, words = []) {
   return el("li", { class: "hit" },
-    el("h3", {}, el("a", { href: sourceLink(document.id, document.version, chunk.span) }, titleOf(document))),
+    el("h2", { class: "plain" }, el("a", { href: sourceLink(document.id, document.version, chunk.span) }, titleOf(document))),
     el("p", { class: "soft small" }, place(document, chunk),
       chip(document.type !== "Other" && document.type), chip(document.status)),
     el("p", { class: "excerpt" }, ...marked(chunk.text.replace(/^#+ .*\n+/, ""), words)));

@@ -57,9 +57,8 @@ function requestOf(parameters) {
   if (given.type) filters.type = [given.type];
   if (given.status) filters.status = [given.status];
   if (given.tags) filters.tags = { all: given.tags.split(",").map((tag) => tag.trim()).filter(Boolean) };
-  if (given.from || given.until) {
-    filters.created_at = { ...(given.from && { gte: given.from }), ...(given.until && { lt: dayAfter(given.until) }) };
-  }
+  if (given.from) filters.created_at = { gte: given.from };
+  if (given.until) filters.created_at = { ...filters.created_at, lte: `${given.until}T23:59:59.999Z` };
   return {
     query: given.q,
     collections: given.in ? parameters.getAll("in") : null,
@@ -68,12 +67,6 @@ function requestOf(parameters) {
     group_by: given.group,
     filters,
   };
-}
-
-/** What is no day goes to the server as it is, which says so. */
-function dayAfter(day) {
-  const at = Date.parse(day);
-  return at ? new Date(at + 86_400_000).toISOString() : day;
 }
 
 async function search(parameters) {

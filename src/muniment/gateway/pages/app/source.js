@@ -77,28 +77,22 @@ function describe() {
   ui.sourcePlace.textContent = place(document, { section: around(text.sections)?.path, page: around(text.pages)?.number });
   ui.sourceDownload.hidden = false;
   if (document.version && document.version !== text.version) {
-    const old = `This is version ${text.version}; version ${document.version} is the current one.`;
-    ui.sourceFailed.append(el("p", { class: "notice" }, old));
+    ui.sourceFailed.append(el("p", { class: "notice" }, `This is version ${text.version}; version ${document.version} is current.`));
   }
+  const url = document.source_url;
   const facts = {
     File: document.key,
-    Type: document.type,
-    Status: document.status,
     Author: document.author,
     Owner: document.owner?.slice(5),
     Access: document.access_level,
     Tags: document.tags?.join(", "),
     Created: day(document.created_at),
     Version: `${text.version}, added ${day(version?.created_at)}, ${size(version?.size_bytes)}`,
-    Link: webLink(document.source_url),
+    // Only what leads to the web is a link: `javascript:` is an address, too.
+    Link: /^https?:/i.test(url) ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url) : url,
   };
   ui.sourceAbout.append(...Object.entries(facts).filter(([, value]) => value)
     .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-}
-
-/** Only what leads to the web is a link: `javascript:` is an address, too. */
-function webLink(url) {
-  return /^https?:/i.test(url) ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url) : url;
 }
 
 async function render(picture) {

@@ -1,10 +1,6 @@
 /** Spans count Unicode code points, strings count UTF-16 units: from one to the other, and the text around a span. */
 
-/**
- * The UTF-16 index of each of some code-point offsets, which ascend.
- * @param {string} text
- * @param {...number} offsets
- */
+/** The UTF-16 index of each of some code-point offsets, which ascend. */
 export function utf16(text, ...offsets) {
   let at = 0;
   let point = 0;
