@@ -41,13 +41,15 @@ class Suspect(NamedTuple):
 
     kind: DiscrepancyKind
     id: str
-    index: str = ""
+    where: str = ""
 
 
 class _Facts(NamedTuple):
     """What the tables say."""
 
-    versions: Mapping[str, Row[Any]]
+    versions: Mapping[str, Any]
+    """Rows by id."""
+
     moving: frozenset[str]
     """Versions and documents that an open job is about to change in the index."""
 
@@ -234,7 +236,7 @@ def _blobs(blobs: Collection[str], facts: _Facts) -> Iterator[Suspect]:
 def _by_index(suspects: Sequence[Suspect]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for suspect in suspects:
-        found[suspect.index].append(suspect.id)
+        found[suspect.where].append(suspect.id)
     return found
 
 
