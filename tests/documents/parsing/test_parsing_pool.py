@@ -72,7 +72,7 @@ async def test_a_problem_of_the_child_is_raised_here(tmp_path: Path) -> None:
 async def test_a_file_that_takes_too_long(note: Path) -> None:
     async with parsers(ParserSettings(parser_seconds=1, parser_processes=1)) as pool:
         (task,) = await hanging(pool, note, 1)
-        with pytest.raises(ParserLimit, match="1.* seconds") as caught:
+        with pytest.raises(ParserLimit, match="longer than 1") as caught:
             await task
         assert caught.value.extra["limit"] == "time"
         assert "warm" in await read(pool, note)
