@@ -15,7 +15,7 @@ from muniment.kernel.problems import Throttled
 from muniment.vectors import bm25
 from muniment.vectors.contract import EngineDown, Range
 from muniment.vectors.engine import edge
-from muniment.vectors.engine.engine import EnginePoint
+from muniment.vectors.engine.engine import LEAN_FIELDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
 from muniment.vectors.engine.queue import Call, CallQueue
 
@@ -145,6 +145,10 @@ async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     await after.open(1)
     known = after._index("main").shard.info().payload_schema
     year = datetime(2026, 1, 1, tzinfo=UTC)
+    after.ensure("lean", 2, lean=True)
+    after.close()
+    await after.open(1)
+    assert set(after._index("lean").shard.info().payload_schema) == LEAN_FIELDS
     counts = [
         after.count("main", (Range(field="current_from", lte=at),)) for at in (year, year - timedelta(days=1))
     ]

@@ -107,7 +107,7 @@ class History:
         if not fetched.ids:
             return 0
         history, vectors = index + HISTORY, fetched.vectors
-        await self._vectors.ensure(EnsureIndex(index=history, dimensions=vectors.shape[1]))
+        await self._vectors.ensure(EnsureIndex(index=history, dimensions=vectors.shape[1], lean=True))
         async with deadline(MOST_SECONDS):
             found = tuple(points[point] for point in fetched.ids)
             await self._vectors.upsert(Upsert(index=history, points=found, vectors=vectors))

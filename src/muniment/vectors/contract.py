@@ -76,8 +76,11 @@ Readers = Annotated[frozenset[str], Field(min_length=1)]
 
 
 class EnsureIndex(Model):
+    """`lean`: memory before speed, for what is searched rarely; filters on most fields read every point."""
+
     index: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")
     dimensions: int = Field(ge=1, le=8192)
+    lean: bool = False
 
 
 class Point(Model):

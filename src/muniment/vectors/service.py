@@ -55,7 +55,7 @@ class EngineVectors:
 
     async def ensure(self, request: EnsureIndex) -> Nothing:
         """Make the index unless it is there."""
-        await self._engine.ensure(request.index, request.dimensions)
+        await self._engine.ensure(request.index, request.dimensions, lean=request.lean)
         return Nothing()
 
     async def upsert(self, request: Upsert) -> Nothing:

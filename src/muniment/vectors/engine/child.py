@@ -67,7 +67,7 @@ class Desk:
             return Frame({"problem": problem.document()})
 
     def _ensure(self, asked: Frame) -> Frame:
-        self._shards.ensure(asked.head["index"], asked.head["dimensions"])
+        self._shards.ensure(asked.head["index"], asked.head["dimensions"], lean=asked.head["lean"])
         return Frame({})
 
     def _upsert(self, asked: Frame) -> Frame:

@@ -38,6 +38,7 @@ from qdrant_edge import Filter as EdgeFilter
 from qdrant_edge import ScoredPoint as EdgeHit
 
 from muniment.kernel.model import Matrix
+from muniment.kernel.problems import Unavailable
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import BadVectors, Filter, IndexMissing, IndexStatus, Payload
 from muniment.vectors.engine.edge_filter import edge_filter, stored
@@ -45,6 +46,7 @@ from muniment.vectors.engine.engine import (
     DENSE,
     KEYWORD_FIELDS,
     KEYWORDS,
+    LEAN_FIELDS,
     NUMBER_FIELDS,
     TIME_FIELDS,
     EnginePoint,
@@ -58,6 +60,10 @@ _CHECKPOINT_POINTS = 2048
 """Points written until the segments are flushed: bounds the log and its replay; a flush takes about 0.1 s."""
 
 _LOCK_POLL_SECONDS = 0.05
+_LEAST_FREE_BYTES = 128_000_000
+_FULL_SECONDS = 300.0
+"""When to ask again after a full disk: soon enough for whoever made room, and an hour before a job is given up."""
+
 _FIELDS = (
     dict.fromkeys(KEYWORD_FIELDS, PayloadSchemaType.Keyword)
     | dict.fromkeys(TIME_FIELDS, PayloadSchemaType.Datetime)
@@ -102,10 +108,10 @@ class EdgeShards:
                 self._load(folder)
 
     def _load(self, folder: Path) -> None:
-        dimensions = json.loads((folder / "index.json").read_bytes())["dimensions"]
+        about = json.loads((folder / "index.json").read_bytes())
         shard = EdgeShard.load(str(folder / "shard"))
-        _index_fields(shard)
-        self._indexes[folder.name] = _Index(shard, folder, dimensions)
+        _index_fields(shard, lean=about.get("lean", False))
+        self._indexes[folder.name] = _Index(shard, folder, about["dimensions"])
 
     def close(self) -> None:
         """Flush and close all."""
@@ -114,15 +120,16 @@ class EdgeShards:
             index.shard.close()
         self._indexes.clear()
 
-    def ensure(self, name: str, dimensions: int) -> None:
+    def ensure(self, name: str, dimensions: int, *, lean: bool = False) -> None:
         """Make the index unless it is there."""
         if name in self._indexes:
             self._fitting(name, dimensions)
             return
+        self._require_space()
         making, final = self._folder / f".{name}", self._folder / name
         shutil.rmtree(making, ignore_errors=True)
         (making / "shard").mkdir(parents=True)
-        (making / "index.json").write_text(json.dumps({"dimensions": dimensions}))
+        (making / "index.json").write_text(json.dumps({"dimensions": dimensions, "lean": lean}))
         shard = EdgeShard.create(
             str(making / "shard"),
             EdgeConfig(
@@ -130,7 +137,7 @@ class EdgeShards:
                 sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)},
             ),
         )
-        _index_fields(shard)
+        _index_fields(shard, lean=lean)
         shard.flush()
         shard.close()
         _sync(making / "index.json")
@@ -142,6 +149,7 @@ class EdgeShards:
     def upsert(self, name: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
         """Put points; durable after `sync`, as every write."""
         self._fitting(name, vectors.shape[1])
+        self._require_space()
         self._write(
             name,
             UpdateOperation.upsert_points(
@@ -264,15 +272,28 @@ class EdgeShards:
         )
         return [_uuid(record.id) for record in records], None if more is None else _uuid(more)
 
+    def _require_space(self) -> None:
+        """The engine maps files that it has not filled yet: on a full disk, writing there ends the process.
+
+        Raises Unavailable. What removes points is always let through.
+        """
+        free = shutil.disk_usage(self._folder).free
+        if free < _LEAST_FREE_BYTES:
+            raise Unavailable(
+                f"the disk is full: the index does not grow below {_LEAST_FREE_BYTES // 1_000_000} MB of free "
+                "space; free some and try again",
+                retry_after_seconds=_FULL_SECONDS,
+            )
+
     def _write(self, name: str, operation: UpdateOperation, points: int) -> None:
         self._index(name).shard.update(operation)
         self._unflushed[name] = self._unflushed.get(name, 0) + points
 
 
-def _index_fields(shard: EdgeShard) -> None:
+def _index_fields(shard: EdgeShard, *, lean: bool) -> None:
     known = shard.info().payload_schema
     for field, kind in _FIELDS.items():
-        if field not in known:
+        if field not in known and (not lean or field in LEAN_FIELDS):
             shard.update(UpdateOperation.create_field_index(field, kind))
 
 

@@ -21,6 +21,7 @@ KEYWORD_FIELDS = (
 )  # fmt: skip
 TIME_FIELDS = ("created_at", "modified_at", "target_date", "current_from", "current_to")
 NUMBER_FIELDS = ("story_points", "test_coverage")
+LEAN_FIELDS = frozenset({"readers", "collection", "document", "version", "current_from", "current_to"})
 
 
 class EnginePoint(NamedTuple):
@@ -51,8 +52,8 @@ EngineQuery = Nearest | Matching
 class Engine(Protocol):
     """Every write is durable when it returns; raises IndexMissing, BadVectors and EngineDown."""
 
-    async def ensure(self, index: str, dimensions: int) -> None:
-        """Make the index unless it is there."""
+    async def ensure(self, index: str, dimensions: int, *, lean: bool = False) -> None:
+        """Make the index unless it is there; `lean` only knows `LEAN_FIELDS` without reading points."""
         ...
 
     async def upsert(self, index: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:

@@ -30,9 +30,9 @@ class ChildEngine:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
-    async def ensure(self, index: str, dimensions: int) -> None:
+    async def ensure(self, index: str, dimensions: int, *, lean: bool = False) -> None:
         """Make the index unless it is there."""
-        await self._write({"operation": "ensure", "index": index, "dimensions": dimensions})
+        await self._write({"operation": "ensure", "index": index, "dimensions": dimensions, "lean": lean})
 
     async def upsert(self, index: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
         """Put points, slice by slice; a failure in the middle leaves those before it in place."""
