@@ -17,6 +17,7 @@ from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import with_links
 from muniment.documents.parsing.model import Parsed
+from muniment.documents.parsing.plain import parse_plain
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 
@@ -36,6 +37,10 @@ _DIRECTIVE = re.compile(r"^[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w+.:-]+?)::(
 _ROLE = re.compile(r":([A-Za-z][\w+.:-]*):`|`:([A-Za-z][\w+.:-]*):")
 _TARGET = re.compile(r"\s*<[^<>]*>\s*\Z")
 _MOST_NAMES = 500
+_GAP = re.compile(r"\n[ \t]*\n")
+_MOST_MARKED = 30_000
+"""A paragraph longer than this is data: docutils takes minutes to pair its marks."""
+
 _KNOWN_ROLES = frozenset(
     {
         "abbreviation", "ab", "acronym", "ac", "code", "emphasis", "strong", "literal", "math", "index", "i",
@@ -101,6 +106,8 @@ def parse_rst(source: Source) -> Parsed:
     Raises NotText, ParserLimit.
     """
     text = source.text()
+    if any(len(part) > _MOST_MARKED for part in _GAP.split(text)):
+        return parse_plain(text).model_copy(update={"media_type": "text/x-rst"})
     _register(text)
     growing = Growing(source.limits.text_characters)
     try:
