@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.kernel.problems import Throttled
+from muniment.kernel.problems import Throttled, Unavailable
 from muniment.vectors import bm25
-from muniment.vectors.contract import EngineDown, Range
+from muniment.vectors.contract import AnyOf, EngineDown, Range
 from muniment.vectors.engine import edge
 from muniment.vectors.engine.engine import LEAN_FIELDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
@@ -155,3 +155,21 @@ async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     after.close()
     assert {"current_from", "current_to"} <= set(known)
     assert counts == [1, 0]
+
+
+async def test_an_index_does_not_grow_on_a_full_disk_but_shrinks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = edge.EdgeShards(tmp_path)
+    shards.ensure("main", 2)
+    kept = EnginePoint(uuid4(), {"document": "d"}, bm25.of_passage(["lease"], 10))
+    shards.upsert("main", [kept], np.ones((1, 2), np.float32))
+    monkeypatch.setattr(edge, "_LEAST_FREE_BYTES", 1 << 60)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        shards.upsert("main", [kept], np.ones((1, 2), np.float32))
+    with pytest.raises(Unavailable, match="the disk is full"):
+        shards.ensure("other", 2)
+    assert [(index.name, index.points) for index in shards.status()] == [("main", 1)]
+    assert not shards.delete("main", (AnyOf(field="document", values=("d",)),), 10)
+    assert shards.status()[0].points == 0
+    shards.close()
