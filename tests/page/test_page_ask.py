@@ -52,7 +52,7 @@ async def test_a_link_to_a_source_stands_alone(visit, served):
 
 async def test_a_big_text_is_shown_a_window_at_a_time(visit, served):
     with served.admin() as admin:
-        document = admin.get("/api/v1/collections/handbook/documents?key=big.txt")["items"][0]["id"]
+        document = admin.get("/api/v1/collections/handbook/documents", key="big.txt")["items"][0]["id"]
     start = BIG.index(IN_BIG)
     page = await visit(f"#/source/{document}?version=1&start={start}&end={start + len(IN_BIG)}")
     assert await marked(page) == IN_BIG

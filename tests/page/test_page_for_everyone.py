@@ -67,7 +67,10 @@ async def tab_to(page, name: str) -> None:
     for _ in range(40):
         await page.keyboard.press("Tab")
         here = await page.evaluate(
-            "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"
+            """() => {
+              const at = document.activeElement;
+              return at === document.body ? "" : at.getAttribute("aria-label") ?? at.textContent.trim();
+            }"""
         )
         if here.startswith(name):
             ring = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")

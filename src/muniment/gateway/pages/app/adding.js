@@ -40,7 +40,7 @@ export function takeDrops(place) {
   place.ondrop = async (event) => {
     if (!over(event)) return;
     if (ui.documents.hidden) location.hash = "#/documents";
-    add(await dropped([...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean)));
+    add(await dropped([...event.dataTransfer.items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile())));
   };
   ui.choose.onclick = () => ui.files.click();
   ui.files.onchange = () => {
@@ -57,9 +57,10 @@ export function takeDrops(place) {
 async function dropped(entries) {
   const found = [];
   for (const entry of entries) {
-    if (entry.isFile) {
+    if (entry instanceof File) found.push({ file: entry, key: entry.name });
+    else if (entry.isFile) {
       const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-      found.push({ file, key: entry.fullPath.replace(/^\//, "") });
+      found.push({ file, key: entry.fullPath.slice(1) });
     } else {
       const reader = entry.createReader();
       const some = () => new Promise((resolve, reject) => reader.readEntries(resolve, reject));

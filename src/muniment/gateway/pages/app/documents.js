@@ -70,9 +70,8 @@ async function create() {
 }
 
 async function deleteCollection() {
-  const { name, title, documents } = open;
-  const what = `${count(documents, "document")} that you may read, and any others in it, are gone for everyone.`;
-  if (!await confirmed(`Delete ${title || name}?`, what)) return;
+  const { name, title } = open;
+  if (!await confirmed(`Delete ${title || name}?`, "All of its documents are gone for everyone.")) return;
   await attempt(ui.documentsFailed, async () => {
     await remove(`/collections/${name}`);
     open = null;
@@ -144,8 +143,8 @@ async function retry(run) {
 }
 
 async function deleteDocument(id, title) {
-  if (!await confirmed(`Delete ${title}?`, "All of its versions are gone for everyone.")) return;
-  if (!await attempt(ui.documentsFailed, () => remove(`/documents/${id}`))) return;
+  if (!await confirmed(`Delete ${title}?`, "All of its versions are gone for everyone.")
+    || !await attempt(ui.documentsFailed, () => remove(`/documents/${id}`))) return;
   await refresh();
   ui.shelfTitle.focus();
 }

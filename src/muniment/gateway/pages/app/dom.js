@@ -70,7 +70,7 @@ const MISSING = {
 
 /** What was missing when something was found or written, in words. */
 export const notices = (degraded) => degraded.map((part) => (
-  el("p", { class: "notice" }, MISSING[part] ?? `This was made without a part of Muniment: ${part}.`)));
+  el("p", { class: "notice" }, MISSING[part] ?? `This was made without: ${part}.`)));
 
 /** Asks before something that cannot be undone. */
 export function confirmed(title, text) {

@@ -6,7 +6,7 @@ import { attempt, ui } from "./dom.js";
 let me = null;
 let waiting = null;
 
-/** Whether the roles of who is signed in let them do something. */
+/** Whether who is signed in may do something. */
 export const may = (scope) => me.scopes.includes(scope);
 
 /** Goes on with who is signed in already, or asks. */
