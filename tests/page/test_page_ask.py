@@ -110,3 +110,29 @@ async def test_documents_are_text_and_never_markup(visit):
     await page.get_by_text("About this document").click()
     assert await page.locator("#sourceAbout a").count() == 0, "javascript: is no link"
     assert "Muniment" in await page.title()
+
+
+async def test_the_words_are_marked_on_the_picture_of_the_page(visit):
+    page = await visit()
+    await ask(page, "How do I restart a probe?")
+    await page.locator("#answer").get_by_role("link").first.click()
+    picture = page.get_by_role("img", name="Page 1 of")
+    await picture.wait_for()
+    assert await picture.evaluate("image => image.naturalWidth") > 500
+    words = page.locator("#sourceBody svg path")
+    drawn, whole = await words.bounding_box(), await picture.bounding_box()
+    assert 0 < drawn["width"] < whole["width"]
+    assert 5 < drawn["height"] < whole["height"] / 10
+    assert 0 < drawn["y"] < 720, "the words are scrolled into view"
+    assert "eight seconds" in await page.locator("#sourceBody q").inner_text()
+    await page.get_by_role("button", name="Show the text").click()
+    assert "eight seconds" in await marked(page)
+
+
+async def test_without_rectangles_the_text_is_shown(visit):
+    page = await visit()
+    await page.route("**/rectangles?*", lambda route: route.fulfill(status=422, json={"status": 422}))
+    await ask(page, "How do I restart a probe?")
+    await page.locator("#answer").get_by_role("link").first.click()
+    assert "eight seconds" in await marked(page)
+    assert not await page.get_by_role("button", name="Show the page").is_visible()
