@@ -1,7 +1,7 @@
 """Makes the README's picture of the page: a browser asks the example handbook and opens the source of the answer.
 
-While `make demo` runs: `.venv/bin/python examples/screenshot.py ADDRESS USER PASSWORD [--dark] [--phone]`, with what
-it told. Wants a chromium on the path; `make test` installs the rest.
+While `make demo` runs: `.venv/bin/python examples/screenshot.py ADDRESS USER PASSWORD [--dark] [--phone]`, all as
+told there. Wants a chromium on the path; `make test` installs the rest.
 """
 
 import asyncio

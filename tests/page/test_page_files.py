@@ -10,7 +10,6 @@ from muniment.gateway.pages import APP
 
 PAGES = Path(muniment.gateway.__file__).parent / "pages"
 MOST_BYTES = 60_000
-USABLE_MS = 600
 
 
 async def test_all_of_it_is_under_60_kb():
