@@ -42,10 +42,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--documents", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="a folder for the data, which then stays")
     arguments = parser.parse_args()
     report.header()
     with tempfile.TemporaryDirectory() as work:
-        house = House(Path(work))
+        house = House(arguments.keep or Path(work))
         try:
             counts = chaos(house, arguments)
         finally:
@@ -118,7 +119,7 @@ class Writer(threading.Thread):
                 number += 1
             self._put(batch)
             if self._chance.random() < 0.2 and self.kept:
-                self._delete(self._chance.choice(sorted(self.kept)))
+                self._remove(self._chance.choice(sorted(self.kept)))
 
     def _put(self, batch: dict[str, str]) -> None:
         """What is not acknowledged may be there or not: it is sent again, as any client does."""
@@ -137,7 +138,7 @@ class Writer(threading.Thread):
                 self._sure(document["key"], batch[document["key"]])
             return
 
-    def _delete(self, key: str) -> None:
+    def _remove(self, key: str) -> None:
         self._doubt(key, None)
         while not self.stop.is_set():
             try:
@@ -203,7 +204,10 @@ def _counted(muniment: Muniment, writer: Writer) -> dict[str, int]:
     missing = [key for key, texts in wanted.items() if _hash_of(there.get(key)) not in {_sha256(t) for t in texts}]
     left = [key for key in there if key not in wanted]
     open_runs = [r for state in ("queued", "running") for r in muniment.pages("/api/v1/runs", state=state)]
-    found = {d["kind"]: d["count"] for d in muniment.post("/api/v1/reconcile", {})["discrepancies"]}
+    told = muniment.post("/api/v1/reconcile", {}, timeout_seconds=IDLE_SECONDS)["discrepancies"]
+    for discrepancy in told:
+        print(f"    {discrepancy['kind']}: {', '.join(discrepancy['examples'])}", flush=True)
+    found = {discrepancy["kind"]: discrepancy["count"] for discrepancy in told}
     doubled = 0
     for key in random.Random(0).sample(sorted(there), min(50, len(there))):
         query = {"query": f"keeper{key.removesuffix('.md')}", "mode": "keyword", "limit": 50}
@@ -221,8 +225,8 @@ def _counted(muniment: Muniment, writer: Writer) -> dict[str, int]:
 
 
 _KINDS = (
-    "orphan-points", "missing-points", "missing-history", "wrong-readers", "orphan-blobs", "missing-blobs",
-    "stuck-versions",
+    "orphan-points", "missing-points", "missing-history", "late-history", "wrong-readers", "orphan-blobs",
+    "missing-blobs", "stuck-versions",
 )  # fmt: skip
 
 

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import update
 
 from kit.blobs import put
-from kit.office import Office
+from kit.office import Office, text_document
 from muniment.documents.contract import ById, Discrepancy, Reconcile
-from muniment.documents.store import MIGRATIONS, versions
+from muniment.documents.store import MIGRATIONS, jobs, versions
 from muniment.kernel.database import open_database
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Forbidden
+from muniment.vectors.contract import EngineDown
 
 WORDS = "the probe reads temperature of load and warns driver when it is too warm for goods in truck. "
 LONG = "\n\n".join(f"# Part {n}\n\n{WORDS * 6}" for n in range(6))
@@ -118,3 +119,32 @@ async def test_lost_bytes_are_named_and_what_is_stuck_is_ended(sqlite_office: Of
     assert set(await look(office, repair=True)) == {"stuck-versions"}
     shown = await office.get("ada", kept.id)
     assert shown.versions[-1].state == "failed"
+
+
+async def test_a_version_that_was_overtaken_at_work_is_not_looked_for(sqlite_office: Office) -> None:
+    office = sqlite_office
+    await office.put("ada", "a.md", WORDS)
+    blocked = asyncio.Event()
+    office.vectors.before["upsert"] = blocked.wait
+    second = await office.upload("ada", text_document("a.md", LONG))
+    third = await office.upload("ada", text_document("a.md", LONG + WORDS))
+    blocked.set()
+    await office.over("ada", second.run)
+    await office.over("ada", third.run)
+    await idle(office)
+    assert await look(office) == {}
+
+
+async def test_history_that_was_not_moved_is_moved(sqlite_office: Office, sqlite_url: str) -> None:
+    office = sqlite_office
+    await office.put("ada", "a.md", WORDS)
+    office.vectors.fails["fetch"] = EngineDown("away")
+    await office.put("ada", "a.md", LONG)
+    async with (
+        open_database(sqlite_url, room="documents", migrations=MIGRATIONS) as database,
+        database.write() as connection,
+    ):
+        await connection.execute(update(jobs).where(jobs.c.kind == "retire").values(state="failed"))
+    del office.vectors.fails["fetch"]
+    await mended(office, "late-history")
+    assert len(office.vectors.payloads(history=True)) == 1

@@ -372,8 +372,8 @@ class HistoryKept(Model):
 
 
 DiscrepancyKind = Literal[
-    "orphan-points", "missing-points", "missing-history", "wrong-readers", "orphan-blobs", "missing-blobs",
-    "stuck-versions",
+    "orphan-points", "missing-points", "missing-history", "late-history", "wrong-readers", "orphan-blobs",
+    "missing-blobs", "stuck-versions",
 ]  # fmt: skip
 
 

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import HISTORY
-from muniment.documents.base import ATTEMPTS, Base, OfDocumentJob
+from muniment.documents import registry
+from muniment.documents.base import ATTEMPTS, Base, OfDocumentJob, Retire
 from muniment.documents.contract import Discrepancy, DiscrepancyKind, Reconcile, Reconciled
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import documents, jobs, readers, versions
@@ -32,6 +33,7 @@ _CURES: Mapping[DiscrepancyKind, str] = {
     "orphan-blobs": "deleted",
     "missing-blobs": "the original bytes are lost: upload the file again",
     "missing-history": "points of a replaced version are lost: it can be read, but not found as of its time",
+    "late-history": "moved to the history index",
     "stuck-versions": "ended as failed: retry their runs, or upload them again",
 }
 
@@ -108,7 +110,14 @@ class Reconciling(Base):
         return found, looked_at
 
     async def _facts(self) -> _Facts:
-        columns = (versions.c.id, versions.c.document, versions.c.state, versions.c.chunks, versions.c.index_name)
+        columns = (
+            versions.c.id,
+            versions.c.document,
+            versions.c.state,
+            versions.c.chunks,
+            versions.c.index_name,
+            versions.c.current_from,
+        )
         moves = ("retire", "clean", "purge", "reindex", "access")
         open_moves = select(jobs.c.request).where(jobs.c.state.in_(("queued", "running")), jobs.c.kind.in_(moves))
         async with self._database.read() as connection:
@@ -126,7 +135,7 @@ class Reconciling(Base):
             return set()
         settled: Filter = (NoneOf(field="version", values=tuple(at_work)),) if at_work else ()
         counted = await self._tally(index, "readers", settled)
-        in_force = versions.c.state.in_(("current", "retired"))
+        in_force = and_(versions.c.state.in_(("current", "retired")), versions.c.current_from.is_not(None))
         said = (
             select(readers.c.token, func.sum(versions.c.chunks))
             .join(versions, versions.c.document == readers.c.document)
@@ -167,6 +176,7 @@ class Reconciling(Base):
         for suspect in found.get("orphan-blobs", ()):
             await self._parts.blobs.delete(f"documents/{suspect.id}")
         await self._index_again([suspect.id for suspect in found.get("missing-points", ())])
+        await self._retire(found.get("late-history", ()))
         wrong = [suspect.id for suspect in found.get("wrong-readers", ())]
         stuck = [suspect.id for suspect in found.get("stuck-versions", ())]
         lost = WorkerLost("its work was lost; retry its run, or upload it again").document()
@@ -199,6 +209,17 @@ class Reconciling(Base):
                 for row in found:
                     await self._enqueue_for(connection, "reindex", row)
 
+    async def _retire(self, late: Sequence[Suspect]) -> None:
+        async with self._database.write() as connection:
+            for suspect in late:
+                version = await registry.version(connection, suspect.id)
+                document = version and await registry.document(connection, version.document)
+                if version is not None and document is not None:
+                    job = Retire(document=document.id, version=version.id, index=suspect.where)
+                    await self._jobs.enqueue(
+                        connection, "retire", job, subject=document.collection, max_attempts=ATTEMPTS
+                    )
+
     async def _enqueue_for(self, connection: AsyncConnection, kind: str, row: Row[Any]) -> None:
         job = OfDocumentJob(document=row.id)
         await self._jobs.enqueue(connection, kind, job, subject=row.collection, max_attempts=ATTEMPTS)
@@ -209,18 +230,25 @@ def _points(held: Mapping[str, Mapping[str, int]], facts: _Facts) -> Iterator[Su
     for index, counts in held.items():
         for version in counts:
             row = facts.versions.get(version)
-            if version in facts.moving or (row is not None and row.state in AT_WORK):
-                continue
-            if row is None or row.state == "failed" or row.index_name != index:
+            settled = version not in facts.moving and (row is None or row.state not in AT_WORK)
+            if settled and (row is None or not _is_searched(row) or row.index_name != index):
                 yield Suspect("orphan-points", version, index)
     for row in facts.versions.values():
-        if row.state not in {"current", "retired"} or row.index_name is None:
-            continue
-        if row.id in facts.moving or row.document in facts.moving:
+        if not _is_searched(row) or row.id in facts.moving or row.document in facts.moving:
             continue
         if held.get(row.index_name, {}).get(row.id, 0) != row.chunks:
-            in_history = row.index_name.endswith(HISTORY)
-            yield Suspect("missing-history" if in_history else "missing-points", row.id, row.index_name)
+            yield Suspect(
+                "missing-points" if row.state == "current" else "missing-history", row.id, row.index_name
+            )
+        elif row.state == "retired" and not row.index_name.endswith(HISTORY):
+            yield Suspect("late-history", row.id, row.index_name)
+
+
+def _is_searched(row: Any) -> bool:
+    """Whether the version is to be found: now, or as of its time. One that was overtaken at work never is."""
+    if row.state == "retired":
+        return row.current_from is not None
+    return bool(row.state == "current")
 
 
 def _blobs(blobs: Collection[str], facts: _Facts) -> Iterator[Suspect]:
