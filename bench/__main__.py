@@ -14,7 +14,7 @@ from bench.report import Skipped
 
 BENCHES = (
     "embedding", "start", "walls", "ingest", "pipeline", "load", "busy", "ranking", "passages", "support",
-    "abstention", "parsing", "setup",
+    "abstention", "parsing", "large", "setup",
 )  # fmt: skip
 WITH_PEERS = {"embedding", "parsing", "pipeline"}
 

@@ -15,6 +15,9 @@ from muniment.documents.parsing.model import Chunked, Line, Parsed
 from muniment.documents.pieces import Piece, chunk_rows, parent_rows, point_id, stored_piece
 from muniment.documents.store import chunks, documents, layouts, parents, texts, versions
 
+_ROWS = 2000
+"""Rows that are inserted at once."""
+
 AT_WORK = ("received", "parsed", "chunked", "embedded", "indexed")
 """The states of a version that somebody is still to go on with."""
 
@@ -89,7 +92,7 @@ async def lines_within(connection: AsyncConnection, version_id: str, pages: Sequ
 
 
 def _line(page: int, start: int, end: int, x0: float, y0: float, x1: float, y1: float, first: int | None) -> Line:
-    return Line.model_construct(start=start, end=end, page=page, x0=x0, y0=y0, x1=x1, y1=y1, first=first)
+    return Line(start=start, end=end, page=page, x0=x0, y0=y0, x1=x1, y1=y1, first=first)
 
 
 async def parsed_text(connection: AsyncConnection, version_id: str) -> Parsed | None:
@@ -106,9 +109,12 @@ def as_parsed(text: str, structure: dict[str, JsonValue]) -> Parsed:
 async def put_chunks(
     connection: AsyncConnection, version_id: str, pieces: Sequence[Piece], chunked: Chunked, text: str
 ) -> None:
-    """Keep the chunks and their parents."""
-    await connection.execute(insert(parents), parent_rows(version_id, chunked, text))
-    await connection.execute(insert(chunks), chunk_rows(version_id, pieces))
+    """Keep the chunks and their parents, some at a time: as rows they take several times their own memory."""
+    for start in range(0, len(chunked.parents), _ROWS):
+        some = chunked.model_copy(update={"parents": chunked.parents[start : start + _ROWS]})
+        await connection.execute(insert(parents), parent_rows(version_id, some, text))
+    for start in range(0, len(pieces), _ROWS):
+        await connection.execute(insert(chunks), chunk_rows(version_id, pieces[start : start + _ROWS]))
 
 
 async def drop_chunks(connection: AsyncConnection, version_id: str) -> None:

@@ -1,5 +1,9 @@
-"""What parsing and chunking give: values that cross the pipe from the child process."""
+"""What parsing and chunking give: values that cross the pipe from the child process.
 
+Those of which a file may have a hundred thousand are plain dataclasses: a model takes ten times the memory.
+"""
+
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Base64Bytes, Field, JsonValue
@@ -85,22 +89,28 @@ class Limits(Model):
     pixels: int
 
 
-class Block(Span):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
     """A piece of the text that hangs together. Blocks are in order and do not overlap.
 
     `header` is the part of a table that stands in front of each of its chunks when they are embedded.
     """
 
+    start: int
+    end: int
     kind: BlockKind
     header: Span | None = None
 
 
-class Line(Span):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
     """Where a piece of the text is drawn: fractions of the page's width and height from its top left.
 
     `first` is the reader's own word on where to look for the piece again (for PDF, its first character's index).
     """
 
+    start: int
+    end: int
     page: int
     x0: float
     y0: float
@@ -159,7 +169,8 @@ class Parsed(Model):
     attachments: tuple[Attachment, ...] = ()
 
 
-class Chunk(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
     """A passage that is searched: `text[start:end]`, not empty, no white space at its ends.
 
     `header` is that of the table that the chunk begins within: embedded in front of it, no part of its span.
@@ -175,7 +186,8 @@ class Chunk(Model):
     header: str = ""
 
 
-class Parent(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
     """What is read around a chunk; holds whole chunks."""
 
     index: int
