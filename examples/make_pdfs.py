@@ -2,18 +2,17 @@
 """Write the handbook's PDF files from the plain sources in `pdf_sources/`.
 
 Run `python examples/make_pdfs.py` after changing a source; the files are committed. The same
-sources always give the same bytes. A source has a head (title, author, date, folder), a line
-`---`, and blocks parted by blank lines: `# ` and `## ` headings, `- ` lists, `|` tables, fenced
-code, paragraphs.
+sources always give the same bytes: nothing is compressed, because libraries differ in how they do
+it. A source has a head (title, author, date, folder, columns), a line `---`, and blocks parted by
+blank lines: `# ` and `## ` headings, `- ` lists, `|` tables, fenced code, paragraphs.
 """
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
-WIDTH, HEIGHT, MARGIN = 595, 842, 68
+WIDTH, HEIGHT, MARGIN, GUTTER = 595, 842, 68, 24
 FONTS = {"F1": "Helvetica", "F2": "Helvetica-Bold", "F3": "Courier"}
 COURIER_WIDTH = 600
 # Advance widths of Helvetica for the characters 32 to 126, in thousandths of the font size.
@@ -84,9 +83,13 @@ def wrap(text: str, style: Style, width: float) -> list[str]:
     return lines
 
 
-def blocks(source: str) -> Iterator[Block]:
-    """The blocks of a source's body, wrapped to the page."""
-    width = WIDTH - 2 * MARGIN
+def column_width(columns: int) -> float:
+    """The width of each of a page's columns."""
+    return (WIDTH - 2 * MARGIN - (columns - 1) * GUTTER) / columns
+
+
+def blocks(source: str, width: float) -> Iterator[Block]:
+    """The blocks of a source's body, wrapped to `width`."""
     for part in source.strip().split("\n\n"):
         kind = part.split(maxsplit=1)[0]
         if kind.startswith("```"):
@@ -120,28 +123,35 @@ def literal(text: str) -> str:
     return "(" + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):03o}" for c in encoded) + ")"
 
 
-def lay_out(body: list[Block]) -> list[Page]:
-    """Place the blocks on pages; none is split, and no heading stands last on a page."""
+def lay_out(title: Block, body: list[Block], columns: int) -> list[Page]:
+    """Place the blocks in columns and on pages; none is split, and no heading stands last in a column."""
     pages = [Page([], [])]
-    y: float = HEIGHT - MARGIN
-    for block, following in zip(body, [*body[1:], None], strict=True):
+    top: float = HEIGHT - MARGIN
+    y, column = top, 0
+    for block, following in zip([title, *body], [*body, None], strict=True):
         style = STYLES[block.kind]
         needed = style.space_above + block.height
         if block.kind in {"#", "##"} and following is not None:
             needed += STYLES[following.kind].space_above + following.height
         if y - needed < MARGIN:
-            pages.append(Page([], []))
-            y = HEIGHT - MARGIN
+            column += 1
+            if column == columns:
+                pages.append(Page([], []))
+                top, column = HEIGHT - MARGIN, 0
+            y = top
         y -= style.space_above
+        shift = column * (column_width(columns) + GUTTER)
         if block.kind in {"#", "##"}:
             pages[-1].headings.append((len(block.kind), " ".join(block.cells[0][1]), y))
         for x, lines in block.cells:
             for number, line in enumerate(lines):
                 baseline = y - style.size * (1 + 1.35 * number)
                 pages[-1].drawing.append(
-                    f"BT /{style.font} {style.size} Tf {x:.1f} {baseline:.1f} Td {literal(line)} Tj ET"
+                    f"BT /{style.font} {style.size} Tf {x + shift:.1f} {baseline:.1f} Td {literal(line)} Tj ET"
                 )
         y -= block.height
+        if block is title:
+            top = y
     return pages
 
 
@@ -174,7 +184,8 @@ def outline(pages: list[Page], first: int, page_ids: list[int]) -> list[str]:
 
 def pdf(head: dict[str, str], body: str) -> bytes:
     """A whole PDF file: catalog, page tree, fonts, information, pages with contents, bookmarks."""
-    pages = lay_out([title_block(head["title"]), *blocks(body)])
+    columns = int(head.get("columns", "1"))
+    pages = lay_out(title_block(head["title"]), list(blocks(body, column_width(columns))), columns)
     fonts = " ".join(f"/{name} {4 + n} 0 R" for n, name in enumerate(FONTS))
     page_ids = [7 + 2 * n for n in range(len(pages))]
     outline_id = 7 + 2 * len(pages)
@@ -195,8 +206,8 @@ def pdf(head: dict[str, str], body: str) -> bytes:
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}]"
             f" /Resources << /Font << {fonts} >> >> /Contents {page_id + 1} 0 R >>".encode()
         )
-        content = zlib.compress("\n".join(page.drawing).encode("ascii"), 9)
-        objects.append(b"<< /Filter /FlateDecode /Length %d >>\nstream\n%b\nendstream" % (len(content), content))
+        content = "\n".join(page.drawing).encode("ascii")
+        objects.append(b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content))
     objects += [item.encode() for item in outline(pages, outline_id, page_ids)]
     return assemble(objects)
 
@@ -214,13 +225,23 @@ def assemble(objects: list[bytes]) -> bytes:
     return bytes(out)
 
 
+def read_source(path: Path) -> tuple[dict[str, str], str]:
+    """A source's head and body."""
+    top, body = path.read_text(encoding="utf-8").split("\n---\n", 1)
+    return dict(line.split(": ", 1) for line in top.splitlines()), body
+
+
+def made() -> Iterator[tuple[Path, bytes]]:
+    """Each PDF: where it belongs, and its bytes."""
+    for path in sorted((HERE / "pdf_sources").glob("*.txt")):
+        head, body = read_source(path)
+        yield HERE / "handbook" / head["folder"] / f"{path.stem}.pdf", pdf(head, body)
+
+
 def main() -> None:
     """Write each source's PDF into its folder of the handbook."""
-    for path in sorted((HERE / "pdf_sources").glob("*.txt")):
-        top, body = path.read_text(encoding="utf-8").split("\n---\n", 1)
-        head = dict(line.split(": ", 1) for line in top.splitlines())
-        target = HERE / "handbook" / head["folder"] / f"{path.stem}.pdf"
-        target.write_bytes(pdf(head, body))
+    for target, data in made():
+        target.write_bytes(data)
 
 
 if __name__ == "__main__":
