@@ -11,8 +11,9 @@ import typer
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from muniment.cli.connection import DataOption, JsonOption, ServerOption, connect, load_configuration
+from muniment.cli.connection import DataOption, JsonOption, ServerOption, load_configuration
 from muniment.cli.diagnosis import examine, is_running, prove
+from muniment.cli.overview import overview
 from muniment.cli.people import ask_password
 from muniment.cli.session import Session, asking, table
 from muniment.cli.terminal import out, plain, print_json, steps
@@ -26,23 +27,21 @@ from muniment.models.contract import AddModel, ModelInfo, Models
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)")
 
 
-def status(server: ServerOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Show each room's state, and how much there is.
+@asking
+def status(asked: Session) -> None:
+    """Show on one screen: rooms, queue and pace, how much there is, models under way.
 
     Example: muniment status
     """
-    with connect(server, data) as muniment:
-        health = muniment.get("/health")
-    if as_json:
+    health = asked.muniment.get("/health")
+    if asked.as_json:
         print_json(health)
         return
-    out.print(plain(f"{muniment.server}: ") + plain(health["status"], "bold"))
-    numbers = {name.replace("_", " "): str(number) for name, number in health["numbers"].items()}
-    wide = max(len(name) for name in (*health["rooms"], *numbers))
-    for room, state in health["rooms"].items():
-        out.print(plain(f"  {room:<{wide}}  {state['status']}  {state.get('detail', '')}".rstrip()))
-    for name, number in numbers.items():
-        out.print(plain(f"  {name:<{wide}}  {number}"))
+    out.print(plain(f"{asked.muniment.server}: ") + plain(health["status"], "bold"))
+    lines = overview(health)
+    wide = max(len(name) for name, _ in lines)
+    for name, text in lines:
+        out.print(plain(f"  {name:<{wide}}  ", "dim") + plain(text))
 
 
 def doctor(

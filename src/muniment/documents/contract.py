@@ -410,6 +410,8 @@ class DocumentsStatus(Model):
     chunks: int
     versions: dict[str, int]
     runs: dict[str, int]
+    size_bytes: int = 0
+    ingested_last_minute: int = 0
 
 
 class DocumentMissing(Problem, status=404):

@@ -158,9 +158,9 @@ class Reading(Base):
     async def status(self, request: Nothing) -> DocumentsStatus:  # noqa: ARG002 - nothing is what it asks
         """Counted afresh."""
         async with self._database.read() as connection:
-            total, chunks, states = await registry.counts(connection)
+            counted = await registry.counts(connection)
             runs = await self._jobs.count(connection)
-        return DocumentsStatus(documents=total, chunks=chunks, versions=states, runs={**runs})
+        return DocumentsStatus(**counted._asdict(), runs={**runs})
 
 
 def _listing(collection: str, request: ListDocuments) -> registry.Listing:

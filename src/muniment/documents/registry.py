@@ -1,7 +1,7 @@
 """What is asked of the table of documents, and what is written there."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -25,6 +26,7 @@ from muniment.documents.fields import Effective, Layer, effective, instant
 from muniment.documents.store import chunks, documents, parents, readers, versions
 from muniment.kernel.caller import Caller
 from muniment.kernel.database import UtcTime
+from muniment.kernel.model import now
 
 AT_ONCE = 500
 """Values in one list of a query."""
@@ -108,10 +110,14 @@ async def change(connection: AsyncConnection, document_id: str, values: Mapping[
     await connection.execute(update(documents).where(documents.c.id == document_id).values(**values))
 
 
-async def change_version(connection: AsyncConnection, version_id: str, values: Mapping[str, Any]) -> bool:
-    """Set columns of a version; false when it is gone."""
-    done = await connection.execute(update(versions).where(versions.c.id == version_id).values(**values))
-    return bool(done.rowcount)
+async def change_version(
+    connection: AsyncConnection, version_id: str, values: Mapping[str, Any], *, states: Sequence[str] | None = None
+) -> bool:
+    """Set columns of a version; false when it is gone, or in none of those states at that moment."""
+    change = update(versions).where(versions.c.id == version_id)
+    if states is not None:
+        change = change.where(versions.c.state.in_(states))
+    return bool((await connection.execute(change.values(**values))).rowcount)
 
 
 async def write_readers(connection: AsyncConnection, document_id: str, facts: access.Holding) -> None:
@@ -259,13 +265,29 @@ async def remove(connection: AsyncConnection, document_ids: Sequence[str]) -> No
     await connection.execute(delete(documents).where(documents.c.id.in_(document_ids)))
 
 
-async def counts(connection: AsyncConnection) -> tuple[int, int, dict[str, int]]:
-    """How many documents and chunks of current versions there are, and versions by state."""
-    whole = select(func.count()).select_from(documents)
-    query = select(versions.c.state, func.count(), func.sum(versions.c.chunks)).group_by(versions.c.state)
-    states = {row[0]: (row[1], row[2] or 0) for row in await connection.execute(query)}
-    total = int(await connection.scalar(whole) or 0)
-    return total, states.get("current", (0, 0))[1], {state: n for state, (n, _) in states.items()}
+class Counted(NamedTuple):
+    """How much there is: documents, chunks of current versions, versions by state, bytes, and the pace."""
+
+    documents: int
+    chunks: int
+    versions: dict[str, int]
+    size_bytes: int
+    ingested_last_minute: int
+
+
+async def counts(connection: AsyncConnection) -> Counted:
+    """Counted afresh."""
+    whole = await connection.scalar(select(func.count()).select_from(documents))
+    lately = case((versions.c.current_from > now() - timedelta(minutes=1), 1), else_=0)
+    sums = (func.count(), func.sum(versions.c.chunks), func.sum(versions.c.size_bytes), func.sum(lately))
+    rows = (await connection.execute(select(versions.c.state, *sums).group_by(versions.c.state))).all()
+    return Counted(
+        documents=int(whole or 0),
+        chunks=sum(int(row[2] or 0) for row in rows if row[0] == "current"),
+        versions={row[0]: int(row[1]) for row in rows},
+        size_bytes=sum(int(row[3] or 0) for row in rows),
+        ingested_last_minute=sum(int(row[4] or 0) for row in rows),
+    )
 
 
 async def purged(connection: AsyncConnection, collection: str) -> bool:

@@ -106,6 +106,8 @@ def _numbers(reply: Any) -> dict[str, int]:
         return {
             "documents": reply.documents,
             "chunks": reply.chunks,
+            "size_bytes": reply.size_bytes,
+            "ingested_last_minute": reply.ingested_last_minute,
             **{f"versions_{state}": count for state, count in sorted(reply.versions.items())},
             **{f"runs_{state}": count for state, count in sorted(reply.runs.items())},
         }
