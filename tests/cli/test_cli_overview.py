@@ -1,10 +1,11 @@
 from muniment.cli.overview import overview
 
+PREPARING = {"minilm": {"step": "fetching", "done": 1, "total": 4, "unit": "MB"}}
 HEALTH = {
     "status": "degraded",
     "rooms": {
         "identity": {"status": "ok"},
-        "models": {"status": "ok", "preparing": {"minilm": {"step": "fetching", "done": 1, "total": 4, "unit": "MB"}}},
+        "models": {"status": "ok", "preparing": PREPARING},
         "vectors": {"status": "down", "detail": "being restarted"},
     },
     "numbers": {
