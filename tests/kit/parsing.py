@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
 from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Limits, Parsed, ParserSettings, Picture
+from muniment.documents.parsing.paged.place import boxes
+from muniment.documents.parsing.paged.render import picture
 from muniment.documents.parsing.parse import parse
-from muniment.documents.parsing.place import boxes
-from muniment.documents.parsing.render import picture
 from muniment.documents.parsing.source import Source
 
 

@@ -4,10 +4,10 @@ from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
 from muniment.documents.chunking.recipe import embedded_text
-from muniment.documents.parsing.markdown import parse_markdown
+from muniment.documents.parsing.decoding import normal
 from muniment.documents.parsing.model import Chunked, Parsed
-from muniment.documents.parsing.plain import parse_plain
-from muniment.documents.parsing.text import normal
+from muniment.documents.parsing.texts.markdown import parse_markdown
+from muniment.documents.parsing.texts.plain import parse_plain
 
 LINES = [
     "# Heading of the load\n\n",

@@ -6,9 +6,9 @@ from tokenizers import Tokenizer
 from muniment.documents.chunking.chunk import chunk
 from muniment.documents.chunking.recipe import embedded_text
 from muniment.documents.contract import PageSpan
-from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Chunked, Parsed
-from muniment.documents.parsing.plain import parse_plain
+from muniment.documents.parsing.texts.markdown import parse_markdown
+from muniment.documents.parsing.texts.plain import parse_plain
 
 SENTENCE = "The probe reads the temperature of the load and warns the driver when it is too warm for the goods."
 

@@ -13,8 +13,8 @@ from muniment.documents.contract import (
     NotText,
     ParserLimit,
 )
+from muniment.documents.parsing.decoding import decode
 from muniment.documents.parsing.model import Parsed
-from muniment.documents.parsing.text import decode
 
 
 def read(data: bytes | str, name: str | None = None, media_type: str | None = None, most: int = 10**7) -> Parsed:

@@ -1,7 +1,7 @@
 from kit.parsing import parsed
-from muniment.documents.parsing.html import read_html
 from muniment.documents.parsing.links import MOST_LINKS, addresses
-from muniment.documents.parsing.markdown import parse_markdown
+from muniment.documents.parsing.texts.html import read_html
+from muniment.documents.parsing.texts.markdown import parse_markdown
 
 MARKDOWN = """# Links
 

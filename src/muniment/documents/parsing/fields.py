@@ -9,7 +9,7 @@ from typing import get_args
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from muniment.documents.contract import DocumentType, Fields, ReviewStatus
-from muniment.documents.parsing.text import normal
+from muniment.documents.parsing.decoding import normal
 
 _ALIASES = {
     "authors": "author", "creator": "author", "by": "author",

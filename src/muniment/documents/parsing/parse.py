@@ -3,25 +3,25 @@
 from collections.abc import Callable, Mapping
 
 from muniment.documents.contract import FileBroken, FileEmpty
-from muniment.documents.parsing.asciidoc import parse_asciidoc
-from muniment.documents.parsing.code import parse_code
-from muniment.documents.parsing.delimited import parse_csv
-from muniment.documents.parsing.docx import parse_docx
-from muniment.documents.parsing.epub import parse_epub
+from muniment.documents.parsing.compound.epub import parse_epub
+from muniment.documents.parsing.compound.mail import parse_mail
 from muniment.documents.parsing.formats import Format, tell, unread
-from muniment.documents.parsing.html import parse_html
-from muniment.documents.parsing.image import parse_image
 from muniment.documents.parsing.language import PROSE, with_language
-from muniment.documents.parsing.mail import parse_mail
-from muniment.documents.parsing.markdown import parse_markdown
 from muniment.documents.parsing.model import Parsed
-from muniment.documents.parsing.notebook import parse_notebook
-from muniment.documents.parsing.pdf import parse_pdf
-from muniment.documents.parsing.plain import parse_plain
-from muniment.documents.parsing.pptx import parse_pptx
-from muniment.documents.parsing.records import parse_json, parse_json_lines
-from muniment.documents.parsing.sheets import parse_xlsx
+from muniment.documents.parsing.office.docx import parse_docx
+from muniment.documents.parsing.office.pptx import parse_pptx
+from muniment.documents.parsing.office.sheets import parse_xlsx
+from muniment.documents.parsing.paged.image import parse_image
+from muniment.documents.parsing.paged.pdf import parse_pdf
 from muniment.documents.parsing.source import Source
+from muniment.documents.parsing.texts.asciidoc import parse_asciidoc
+from muniment.documents.parsing.texts.code import parse_code
+from muniment.documents.parsing.texts.delimited import parse_csv
+from muniment.documents.parsing.texts.html import parse_html
+from muniment.documents.parsing.texts.markdown import parse_markdown
+from muniment.documents.parsing.texts.notebook import parse_notebook
+from muniment.documents.parsing.texts.plain import parse_plain
+from muniment.documents.parsing.texts.records import parse_json, parse_json_lines
 from muniment.kernel.extras import late
 
 READERS: Mapping[Format, Callable[[Source], Parsed]] = {
@@ -40,7 +40,7 @@ READERS: Mapping[Format, Callable[[Source], Parsed]] = {
     "json": parse_json,
     "jsonl": parse_json_lines,
     "asciidoc": parse_asciidoc,
-    "rst": lambda source: late("muniment.documents.parsing.rst").parse_rst(source),
+    "rst": lambda source: late("muniment.documents.parsing.texts.rst").parse_rst(source),
     "plain": lambda source: parse_plain(source.text()),
 }
 """What reads each format. A reader says no more than the file does, and stays within the source's limits."""

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from muniment.documents.parsing.child.process import Child, stopping
+from muniment.documents.parsing.child.task import AnyTask, ChunkTask, PageTask, ParseTask, RectanglesTask
 from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Parsed, ParserSettings, Picture
-from muniment.documents.parsing.process import Child, stopping
-from muniment.documents.parsing.task import AnyTask, ChunkTask, PageTask, ParseTask, RectanglesTask
 from muniment.kernel.model import Model
 
 M = TypeVar("M", bound=Model)

@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 
 from muniment.documents.contract import ParserLimit
+from muniment.documents.parsing.decoding import decode
 from muniment.documents.parsing.model import Limits
-from muniment.documents.parsing.text import decode
 
 HEAD_BYTES = 65_536
 _PIECE_BYTES = 1_048_576

@@ -1,0 +1,1 @@
+"""The process that parses, and its parent's hold on it."""

@@ -1,0 +1,1 @@
+"""Files that hold others: e-mail, books."""

@@ -1,0 +1,1 @@
+"""Files that are text: prose, markup, code, data."""
