@@ -46,6 +46,9 @@ class Reindexing:
                 parsed, title=row.title, tokenizer=target.tokenizer, max_tokens=target.max_tokens
             )
         pieces = pieces_of(chunked, title=row.title, text=parsed.text)
+        if row.title != work.version.title:
+            async with self._database.write() as connection:
+                await registry.change_version(connection, row.current, {"indexed_chunks": 0})
         if not await self._indexed(work, target, parsed, pieces, before):
             return True
         done = await self._stored(job, work, pieces, chunked, parsed)
@@ -71,11 +74,13 @@ class Reindexing:
     ) -> bool:
         """Put the pieces into the index; false when the version is no longer the current one."""
         version = work.version.id
-        # Only what stays in its place: another point may have been written over before it is read.
+        # Only what stays in its place: another point may have been written over before it is read. Nothing, while
+        # an attempt with another title may have written over any of them.
+        is_whole = work.version.indexed_chunks == work.version.chunks
         known = {
             new.hash: point_id(version, new.number)
             for new, old in zip(pieces, before, strict=False)
-            if new.hash == old.hash
+            if is_whole and new.hash == old.hash
         }
         for start in range(0, len(pieces), SLICE):
             some = pieces[start : start + SLICE]

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionMissing, Lookup
 from muniment.documents import access, ingest_store, registry, run_store
-from muniment.documents.base import Base, Clean
+from muniment.documents.base import ATTEMPTS, Base, Clean
 from muniment.documents.contract import ById, ListRuns, Progress, Run, RunCancelled, RunMissing, RunNotOver
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import runs
@@ -78,7 +78,7 @@ class Runs(Base):
 
     async def _requeue(self, connection: AsyncConnection, job: Job) -> None:
         if job.kind == "ingest":
-            await _resume(connection, str(job.request["version"]))
+            await _resume(connection, str(job.request["version"]), job.id)
         await self._jobs.retry(connection, job.id)
 
     async def cancel_run(self, request: ById) -> Run:
@@ -101,13 +101,13 @@ class Runs(Base):
 
     async def _give_up(self, connection: AsyncConnection, version: str, collection: str) -> None:
         work = await ingest_store.work(connection, version)
-        if work is None or work.version.state not in AT_WORK:
-            return
         problem = RunCancelled("its run was cancelled; retry the run, or upload it again").document()
-        await registry.change_version(connection, version, {"state": "failed", "problem": problem})
+        values = {"state": "failed", "problem": problem}
+        if work is None or not await registry.change_version(connection, version, values, states=AT_WORK):
+            return
         if work.version.index_name is not None:
             clean = Clean(index=work.version.index_name, versions=(version,), blobs=False)
-            await self._jobs.enqueue(connection, "clean", clean, subject=collection)
+            await self._jobs.enqueue(connection, "clean", clean, subject=collection, max_attempts=ATTEMPTS)
 
     async def _run(self, run_id: str) -> Row[Any]:
         """Raises RunMissing for what the caller may not see, too.
@@ -165,16 +165,18 @@ async def _jobs_of(connection: AsyncConnection, run: Row[Any]) -> Sequence[str]:
     return await run_store.members(connection, run.id) if run.kind == "batch" else [run.id]
 
 
-async def _resume(connection: AsyncConnection, version: str) -> None:
-    """Put a version that was given up back to where its work stood."""
+async def _resume(connection: AsyncConnection, version: str, run: str) -> None:
+    """Put a version that was given up back to where its work stood; from now on it is this run's."""
     row = await registry.version(connection, version)
     if row is None or row.state != "failed":
         return
-    values: dict[str, Any] = {"state": "chunked", "problem": None, "indexed_chunks": 0}
+    values: dict[str, Any] = {"state": "chunked", "problem": None, "indexed_chunks": 0, "run": run}
     if not row.chunks:
         values["state"] = "received"
         await ingest_store.drop_text(connection, version)
-    await registry.change_version(connection, version, values)
+    if row.run != run:
+        await run_store.supersede(connection, row.run)
+    await registry.change_version(connection, version, values, states=("failed",))
 
 
 def _job(row: Row[Any], collection: str | None) -> Run:

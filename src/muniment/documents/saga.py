@@ -85,7 +85,9 @@ class Ingestion:
         async with self._database.read() as connection:
             work = await ingest_store.work(connection, version)
         if work is None:
-            await self._gone(job, version, None)
+            # Whoever was cut off here may have written points after those of the document were removed.
+            emptied = await self._targets.of(job.subject)
+            await self._gone(job, version, None if emptied is None else emptied.index_name)
             return
         if work.version.state not in AT_WORK:
             return
@@ -254,14 +256,15 @@ class Ingestion:
             return True
         # Under the lock, and no earlier than what came before, whatever clocks say: at no time are two current.
         at = max(now(), fresh.created_at, *(() if before is None else (before.current_from,)))
+        values = {"state": "current", "current_from": at, "indexed_chunks": fresh.chunks}
+        if not await ingest_store.step(connection, version, values):
+            return False  # cancelled since it was read
         if before is not None:
             await registry.change_version(connection, before.id, retired(document, before, at))
             retire = Retire(document=document.id, version=before.id, index=before.index_name)
             await self._parts.jobs.enqueue(
                 connection, "retire", retire, subject=document.collection, max_attempts=ATTEMPTS
             )
-        values = {"state": "current", "current_from": at, "indexed_chunks": fresh.chunks}
-        await ingest_store.step(connection, version, values)
         await ingest_store.progress(connection, job.id, fresh.chunks, fresh.chunks)
         seen = registry.seen(document, fresh)
         columns = registry.columns_of(
@@ -308,11 +311,13 @@ class Ingestion:
             there = await registry.version(connection, version)
         if there is not None and there.state in {"current", "retired"}:
             return  # another worker was faster, and its points are ours
-        if index is not None:
+        if index is not None and (there is None or there.state not in AT_WORK):
             await self._indexing.remove(index, "version", [version])
         async with self._database.write() as connection:
-            await self._parts.jobs.cancel(connection, job.id)
             there = await registry.version(connection, version)
+            if there is not None and there.state in AT_WORK:
+                raise Unavailable("the run was cancelled and taken up again meanwhile; it is tried again")
+            await self._parts.jobs.cancel(connection, job.id)
         if there is None:
             await self._parts.blobs.delete(blob_key(version))
 
@@ -322,9 +327,8 @@ class Ingestion:
         values = {"problem": problem.document()} | ({"state": "failed"} if final else {})
         async with self._database.write() as connection:
             work = await ingest_store.work(connection, version)
-            if work is None or work.version.state not in AT_WORK:
+            if work is None or not await registry.change_version(connection, version, values, states=AT_WORK):
                 return
-            await registry.change_version(connection, version, values)
             if final and work.version.index_name is not None:
                 await self._clean(connection, work.document.collection, work.version.index_name, version)
         if final:

@@ -3,11 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 
 from muniment.collections.contract import HISTORY, Collections, Purged
 from muniment.documents import run_store
-from muniment.documents.base import Clean, OfDocumentJob, Parts, PurgeJob
+from muniment.documents.base import ATTEMPTS, Clean, OfDocumentJob, Parts, PurgeJob
 from muniment.documents.history import History
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.saga import blob_key
@@ -111,17 +111,21 @@ class Upkeep:
 
     async def _give_up_lost(self) -> None:
         """A version whose job ended without a word of it (its workers died) is failed, not at work for ever."""
-        lost = (
-            select(versions.c.id, jobs.c.problem)
-            .join(jobs, jobs.c.id == versions.c.run)
-            .where(versions.c.state.in_(AT_WORK), jobs.c.state == "failed")
-        )
+        its_job = jobs.c.id == versions.c.run
+        lost = and_(versions.c.state.in_(AT_WORK), jobs.c.state == "failed")
+        query = select(versions.c.id, versions.c.index_name, jobs.c.subject, jobs.c.problem)
         async with self._database.read() as connection:
-            found = (await connection.execute(lost)).all()
-        for version, problem in found:
+            found = (await connection.execute(query.join(jobs, its_job).where(lost))).all()
+        for version, index, collection, problem in found:
+            # The job may have been retried since.
+            still = update(versions).where(versions.c.id == version, exists().where(its_job, lost))
             async with self._database.write() as connection:
-                change = update(versions).where(versions.c.id == version, versions.c.state.in_(AT_WORK))
-                await connection.execute(change.values(state="failed", problem=problem))
+                done = await connection.execute(still.values(state="failed", problem=problem))
+                if done.rowcount and index is not None:
+                    over = Clean(index=index, versions=(version,), blobs=False)
+                    await self._parts.jobs.enqueue(
+                        connection, "clean", over, subject=collection, max_attempts=ATTEMPTS
+                    )
 
 
 async def clean(parts: Parts, what: Clean) -> None:
