@@ -317,7 +317,14 @@ async def test_health_tells_of_each_room(house):
         "knowledge",
         "generation",
     }
-    assert told["numbers"] == {"documents": 2, "chunks": 9, "versions_current": 2, "runs_failed": 1}
+    assert told["numbers"] == {
+        "documents": 2,
+        "chunks": 9,
+        "size_bytes": 0,
+        "ingested_last_minute": 0,
+        "versions_current": 2,
+        "runs_failed": 1,
+    }
     assert all(who is None or not who.tokens for _, _, who in made.asked)
     async with house().client(None, client="::1") as http:
         told = (await http.get("/health")).json()

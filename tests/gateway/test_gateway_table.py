@@ -58,6 +58,7 @@ CALLS = {
     "GET /api/v1/dead-letters",
     "POST /api/v1/dead-letters/{id}/retry",
     "DELETE /api/v1/dead-letters/{id}",
+    "POST /api/v1/reconcile",
     "GET /api/v1/models",
     "POST /api/v1/search",
     "POST /api/v1/ask",
