@@ -46,3 +46,17 @@ def test_no_text_of_others_is_told_wrong(evaldata: Path, code: str) -> None:
     told = [language(" ".join(questions[at : at + 6])) for at in range(0, len(questions), 6)]
     assert set(told) <= {code, None}
     assert told.count(code) >= 0.9 * len(told)
+
+
+def test_chinese_with_western_names_is_no_indic_language() -> None:
+    text = (
+        "Sky+HD使用的专有系统是什么？ 大部分高清内容使用什么标准？ Sky Digital是什么时候推出的？ "
+        "当Sky Digital推出时使用的是什么卫星？"
+    )
+    assert language(text) in {"zh", None}
+    assert (
+        language(
+            "冷藏车在早上五点离开装卸台，司机每小时报告一次货物的温度。如果温度偏差超过两度，调度中心会立即打电话给他。"
+        )
+        == "zh"
+    )
