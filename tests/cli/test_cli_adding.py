@@ -81,6 +81,21 @@ def test_what_is_gone_from_the_folder_is_deleted_when_asked(muniment, tmp_path: 
     assert len(json.loads(muniment("documents", "list", "mirror", "--json").stdout)["items"]) == 4
 
 
+def test_nothing_is_deleted_where_not_everything_could_be_read(muniment, tmp_path: Path) -> None:
+    write(tmp_path, "here/a.md", "gone/b.md")
+    folders = (str(tmp_path / "here"), str(tmp_path / "gone"))
+    muniment("add", *folders, "-c", "partly")
+    (tmp_path / "gone" / "b.md").unlink()
+    (tmp_path / "gone").rmdir()
+    told = muniment("add", *folders, "-c", "partly", "--delete")
+    assert (told.returncode, told.stdout) == (1, "partly: 1 unchanged, 1 failed\n")
+    assert "nothing is deleted" in told.stderr
+    assert len(json.loads(muniment("documents", "list", "partly", "--json").stdout)["items"]) == 2
+    told = muniment("add", str(tmp_path / "here" / "a.md"), "-c", "partly", "--delete")
+    assert told.returncode == 2
+    assert "folder" in told.stderr
+
+
 def test_a_watched_folder_is_added_as_it_changes(
     muniment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,8 @@ def add(
     }
     if metadata:
         options["metadata"] = dict(_pair(pair) for pair in metadata)
+    if delete and not any(path.is_dir() for path in paths):
+        raise typer.BadParameter("--delete wants a folder: of what is not in it, the documents are deleted")
     with _input(paths, key, watch=watch) as named, connect(server, data) as muniment:
         wanted = Wanted(named, collection, prefix, options, not no_ignore, delete, wait_for_it or watch, as_json)
         failed = _once(muniment, wanted)
@@ -143,7 +145,9 @@ def _once(muniment: Muniment, wanted: Wanted) -> bool:
         *(_passed_over(path) for path in passed),
         *(_outcome(file, document, ended) for file, document in zip(files, documents, strict=True)),
     ]
-    if wanted.deleting:
+    if wanted.deleting and any(path.failed for path in passed):
+        err.print(plain("nothing is deleted, since not everything could be read", "yellow"))
+    elif wanted.deleting:
         kept = {file.key for file in files} | {wanted.prefix + path.key for path in passed}
         outcomes += _deleted(muniment, wanted, kept)
     _tell(wanted, answers, outcomes)
