@@ -1,7 +1,7 @@
 """What two do to one document at the same moment, or one that is cut off in between, leaves nothing half done."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sqlalchemy import select, text, update
@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kit.office import Office, text_document
 from muniment.collections.contract import ListDeadLetters
 from muniment.documents import store
-from muniment.documents.contract import ById, UpdateDocument
+from muniment.documents.contract import ById, SetAccess, UpdateDocument
+from muniment.documents.indexing import Indexing
 from muniment.embedding.contract import EmbedPassages
 from muniment.kernel.database import Database, open_database
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Missing
+from muniment.vectors.contract import Vectors
 
 LEASES = "# Leases\n\nThe vault renews each lease every ten seconds.\n"
 
@@ -147,6 +149,29 @@ async def test_an_older_run_that_is_retried_takes_the_place_of_a_newer_letter(of
         assert (await office.over("ada", first.run)).state == "succeeded"
         assert (await room.list_dead_letters(ListDeadLetters())).items == ()
     assert (await office.get("ada", first.id)).version == 1
+
+
+async def test_readers_written_by_two_processes_end_as_the_tables_say(office: Office, database_url: str) -> None:
+    put = await office.put("ada", "a.md", LEASES, access_level="confidential")
+    slow = Gate()
+    async with await room_database(database_url) as database:
+        elsewhere = Indexing(database, cast("Vectors", office.vectors))
+
+        async def granted(*grants: str) -> None:
+            with office.asking("ada") as room:
+                await room.set_access(SetAccess(id=put.id or "", grants=grants))
+
+        async with database.write() as connection:
+            await connection.execute(update(store.documents).values(acl_version=store.documents.c.acl_version + 1))
+        office.vectors.before["set_payload"] = slow
+        pushing = asyncio.create_task(elsewhere.push(put.id or ""))
+        await asyncio.wait_for(slow.reached.wait(), 10)
+        office.vectors.before.clear()
+        await granted("user:ben")
+        slow.opened.set()
+        await asyncio.wait_for(pushing, 20)
+    (payload,) = office.vectors.payloads()
+    assert office.callers["ben"].principal in cast("tuple[str, ...]", payload["readers"])
 
 
 async def test_a_title_taken_back_while_it_is_indexed_leaves_no_vector_of_it(sqlite_office: Office) -> None:

@@ -36,14 +36,17 @@ class Indexing:
         Raises what the index raises; then the points say what they said.
         """
         async with self.lock(document_id):
-            while not await self._pushed(document_id):
-                pass
+            # Another process may have written what is newer before we wrote what is older: then once more, though
+            # it has noted that the index has it.
+            written = False
+            while not await self._pushed(document_id, again=written):
+                written = True
 
-    async def _pushed(self, document_id: str) -> bool:
+    async def _pushed(self, document_id: str, *, again: bool) -> bool:
         """Whether there is nothing newer than what the index has now."""
         async with self._database.read() as connection:
             row = await registry.document(connection, document_id)
-            if row is None or row.indexed_acl == row.acl_version:
+            if row is None or (row.indexed_acl == row.acl_version and not again):
                 return True
             current = await registry.version(connection, row.current)
             indexes = await _indexes(connection, document_id)
