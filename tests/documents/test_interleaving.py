@@ -207,3 +207,20 @@ async def test_a_title_taken_back_while_it_is_indexed_leaves_no_vector_of_it(sql
     assert point.text.startswith("Leases")
     made = await office.embedding.embed_passages(EmbedPassages(model="m", texts=(point.text,)))
     np.testing.assert_allclose(vector, made.vectors[0])
+
+
+async def test_a_version_takes_no_vectors_of_one_that_is_being_renamed(
+    closed_office: Office, database_url: str
+) -> None:
+    office = closed_office
+    async with office.opened():
+        await office.put("ada", "a.md", LEASES)
+        (index,) = office.vectors.points.values()
+        ((name, (point, vector)),) = index.items()
+        index[name] = (point, -vector)  # as of another title
+        async with await room_database(database_url) as database, database.write() as connection:
+            await connection.execute(update(store.versions).values(indexed_chunks=0))
+        again = await office.put("ada", "a.md", LEASES + "\n")
+        (fresh,) = [vector_ for id_, (_, vector_) in index.items() if id_ != name]
+    assert again.version == 2
+    np.testing.assert_allclose(fresh, vector)

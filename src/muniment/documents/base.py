@@ -35,7 +35,9 @@ UNKNOWN_TYPE = "application/octet-stream"
 class DocumentsSettings(ParserSettings):
     """How much is taken, and how much is done at once."""
 
-    max_file_bytes: int = Field(default=1_000_000_000, ge=1, description="The largest file that is taken, in bytes.")
+    max_file_bytes: int = Field(
+        default=1_000_000_000, ge=1, lt=1 << 31, description="The largest file that is taken, in bytes."
+    )
     ingest_at_once: int = Field(
         default=8, ge=1, le=256, description="How many documents are ingested at the same time."
     )

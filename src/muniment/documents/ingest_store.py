@@ -137,11 +137,12 @@ async def pieces(connection: AsyncConnection, version_id: str) -> tuple[Piece, .
 
 
 async def embedded_before(connection: AsyncConnection, document_id: str, index: str) -> dict[str, UUID]:
-    """By hash, the points of the document's current version in that index."""
+    """By hash, the points of the document's current version in that index; none while others are written there."""
     query = (
         select(chunks.c.version, chunks.c.number, chunks.c.hash)
         .join(documents, documents.c.current == chunks.c.version)
         .join(versions, versions.c.id == chunks.c.version)
         .where(documents.c.id == document_id, versions.c.index_name == index)
+        .where(versions.c.indexed_chunks == versions.c.chunks)
     )
     return {row.hash: point_id(row.version, row.number) for row in await connection.execute(query)}
