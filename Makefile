@@ -27,7 +27,7 @@ demo: .venv/run  ## start Muniment on an example handbook, ask three questions a
 test: .venv/dev  ## the whole default suite, with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
 
 lint: .venv/dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -22,14 +22,17 @@ import pytest
 
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
+from kit.sharing import Sharing, rank_of
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one running house stay in one test process: a house takes longer to start than to ask."""
-    for item in items:
-        form = getattr(item, "callspec", None) and item.callspec.params.get("house")
-        if form:
-            item.add_marker(pytest.mark.xdist_group(form))
+    items.sort(key=rank_of)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Sharing:
+    config.option.loadscopereorder = False
+    return Sharing(config)
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-@pytest.fixture(scope="session", params=["one", "many"])
+@pytest.fixture(scope="session", params=["one", "many"], ids="house-{}".format)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
     folder: Path = tmp_path_factory.mktemp(f"house-{request.param}")
     with running(folder, request.param) as house:
