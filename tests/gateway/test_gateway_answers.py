@@ -278,7 +278,7 @@ async def test_a_picture_of_a_page_is_shown_once_and_kept_by_the_browser(house, 
         assert (shown.status_code, shown.content) == (200, b"PNG" * 100)
         assert shown.headers["content-type"] == "image/png"
         assert shown.headers["content-disposition"] == "inline"
-        assert shown.headers["cache-control"] == "private, max-age=3600"
+        assert shown.headers["cache-control"] == "private, no-cache"
         assert shown.headers["content-security-policy"] == "default-src 'none'"
         assert shown.headers["x-content-type-options"] == "nosniff"
         assert not await blobs.exists("staging/picture")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,8 +52,29 @@ def load_configuration(data: Path | None, **flags: Any) -> Configuration:
     return Configuration.load(flags={"data": data, **flags}, aliases=ALIASES)
 
 
-def connect(server: str | None, data: Path | None) -> Muniment:
-    """The server to ask, started in the background when none runs for the data folder."""
+@contextlib.contextmanager
+def connect(server: str | None, data: Path | None) -> Iterator[Muniment]:
+    """The server to ask, started in the background when none runs for the data folder.
+
+    Raises Unavailable where an answer is not of the API's shape.
+    """
+    with _server(server, data) as muniment, understood(muniment.server):
+        yield muniment
+
+
+@contextlib.contextmanager
+def understood(server: str) -> Iterator[None]:
+    """Whatever answers at an address may be no Muniment, or another one than this command knows."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as strange:
+        raise Unavailable(
+            f"{server} answers, but not as this version of Muniment does ({type(strange).__name__}); is the "
+            "address right?"
+        ) from strange
+
+
+def _server(server: str | None, data: Path | None) -> Muniment:
     named = server or os.environ.get("MUNIMENT_SERVER")
     if named:
         profile = find_profile(named)

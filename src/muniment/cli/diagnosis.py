@@ -74,18 +74,18 @@ def prove(server: str | None, data: Path | None, *, repair: bool) -> list[Findin
     with connect(server, data) as muniment:
         told = muniment.post("/api/v1/reconcile", {"repair": repair}, timeout_seconds=RECONCILE_SECONDS)
         letters = next(muniment.pages("/api/v1/dead-letters", limit=1), None)
-    looked = f"{told['documents']} documents, {told['points']} points, {told['blobs']} files agree"
-    found = [Finding("index", True, looked)] if not told["discrepancies"] else []
-    for discrepancy in told["discrepancies"]:
-        some = ", ".join(discrepancy["examples"][:3])
-        cure = discrepancy["cure"] if repair else f"`muniment doctor --repair`: {discrepancy['cure']}"
-        what = discrepancy["kind"].replace("-", " ")
-        found.append(Finding(f"index: {what}", repair, f"{discrepancy['count']} ({some})", cure))
-    if letters is None:
-        found.append(Finding("dead letters", True, "none"))
-    else:
-        cure = "`muniment dead-letters list` shows why; then retry or drop them"
-        found.append(Finding("dead letters", True, "some work has failed for good", cure))
+        looked = f"{told['documents']} documents, {told['points']} points, {told['blobs']} files agree"
+        found = [Finding("index", True, looked)] if not told["discrepancies"] else []
+        for discrepancy in told["discrepancies"]:
+            some = ", ".join(discrepancy["examples"][:3])
+            cure = discrepancy["cure"] if repair else f"`muniment doctor --repair`: {discrepancy['cure']}"
+            what = discrepancy["kind"].replace("-", " ")
+            found.append(Finding(f"index: {what}", repair, f"{discrepancy['count']} ({some})", cure))
+        if letters is None:
+            found.append(Finding("dead letters", True, "none"))
+        else:
+            cure = "`muniment dead-letters list` shows why; then retry or drop them"
+            found.append(Finding("dead letters", True, "some work has failed for good", cure))
     return found
 
 

@@ -1,6 +1,7 @@
 """Commands on documents: list, show, read, their history, who may read them, delete."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -130,8 +131,10 @@ def download(
     """
     at = address(asked, document)
     try:
-        with output.open("xb") as file:
+        with output.open("xb") as file, ExitStack() as undoing:
+            undoing.callback(output.unlink, missing_ok=True)
             size = sum(file.write(piece) for piece in asked.muniment.content(f"{at}/content", version=version))
+            undoing.pop_all()
     except FileExistsError as there:
         raise Invalid(f"{output} is there already; name another file") from there
     except OSError as refused:

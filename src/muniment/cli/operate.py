@@ -24,7 +24,8 @@ from muniment.kernel.problems import Invalid
 from muniment.kernel.settings import Configuration, SettingsUnfit
 from muniment.models.contract import AddModel, ModelInfo, Models
 
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)")
+_PASSWORD = re.compile(r"(://[^/@:]*:)\S*(@)")
+_SECRET = re.compile(r"([?&][^=&]*(?:key|pass|pwd|secret|sig|token)[^=&]*=)[^&\s]*", re.IGNORECASE)
 
 
 @asking
@@ -95,9 +96,15 @@ def config_show(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 def _shown(value: Any) -> Any:
-    """A setting's value as JSON has it, without the password that an engine's address may hold."""
+    """A setting's value as JSON has it, without the passwords that addresses in it may hold."""
     plain_value = to_jsonable_python(value)
-    return _PASSWORD.sub(r"\1**********\2", plain_value) if isinstance(plain_value, str) else plain_value
+    if isinstance(plain_value, dict):
+        return {name: _shown(inner) for name, inner in plain_value.items()}
+    if isinstance(plain_value, list):
+        return [_shown(inner) for inner in plain_value]
+    if not isinstance(plain_value, str):
+        return plain_value
+    return _SECRET.sub(r"\1**********", _PASSWORD.sub(r"\1**********\2", plain_value))
 
 
 def users_password(

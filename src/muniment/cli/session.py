@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property, wraps
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import typer
@@ -34,8 +35,10 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, it: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._closing.__exit__(kind, it, at)
 
     def tell(self, answer: Any, text: str) -> None:
         """The API's own answer, or a line for people."""

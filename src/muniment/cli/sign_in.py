@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from muniment.cli.connection import JsonOption
+from muniment.cli.connection import JsonOption, understood
 from muniment.cli.profiles import Profile, drop_profile, find_profile, keep_profile, profiles_file, read_profiles
 from muniment.cli.session import table
 from muniment.cli.terminal import err, out, plain, print_json
@@ -44,7 +44,7 @@ def login(
         raise typer.BadParameter("--username is needed where nobody can be asked")
     user = username or typer.prompt("User name")
     password = getpass.getpass(f"Password of {user}: ") if on_terminal else sys.stdin.readline().rstrip("\n")
-    with Muniment(server) as stranger, stranger.login(user, password) as muniment:
+    with understood(server), Muniment(server) as stranger, stranger.login(user, password) as muniment:
         label = f"muniment login on {socket.gethostname()} ({new_id('cli')[-6:]})"[:128]
         expires = (datetime.now(UTC) + timedelta(days=DAYS)).isoformat()
         made = muniment.post("/api/v1/api-keys", {"name": label, "expires_at": expires})

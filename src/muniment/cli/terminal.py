@@ -50,8 +50,10 @@ def print_json(answer: Any) -> None:
 def complain(problem: Problem) -> None:
     """One line: what happened and what to do; then each field that did not fit."""
     err.print(plain("muniment: ", "bold red") + plain(problem.detail or problem.title))
-    for error in problem.extra.get("errors", [])[1:]:
-        err.print(plain(f"  {error['field']}: {error['reason']}"))
+    errors = problem.extra.get("errors")
+    for error in errors[1:] if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            err.print(plain(f"  {error.get('field')}: {error.get('reason')}"))
 
 
 class _Rate(ProgressColumn):

@@ -39,14 +39,14 @@ def content_handler(read: Reader[OfVersion], documents: Documents, blobs: Blobs)
 
 
 def picture_handler(read: Reader[PageOf], documents: Documents, blobs: Blobs) -> Handler:
-    """Streams a page's picture, which a browser may keep for an hour, and deletes it."""
+    """Streams a page's picture and deletes it; a browser that keeps one asks each time whether it may show it."""
 
     async def handle(http: Request) -> Response:
         request = await read(http)
         # What names the picture is known before it is drawn, and asking for it asks for the right to see it.
         content = await documents.content(OfVersion(id=request.id, version=request.version))
         headers = {
-            "cache-control": "private, max-age=3600",
+            "cache-control": "private, no-cache",
             "content-disposition": "inline",
             "content-security-policy": "default-src 'none'",
             "etag": f'"{content.blob.rpartition("/")[2]}-{request.number}-{request.width}"',

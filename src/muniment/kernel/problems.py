@@ -32,7 +32,7 @@ class Problem(Exception):  # noqa: N818 - a problem is a state of the world, not
         if Problem.kinds.setdefault(cls.urn, cls) is not cls:
             raise TypeError(f"two problems are called {cls.__name__!r}")
 
-    def __init__(self, detail: str = "", **extra: Any) -> None:
+    def __init__(self, detail: str = "", /, **extra: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
@@ -58,7 +58,7 @@ class Problem(Exception):  # noqa: N818 - a problem is a state of the world, not
         """The problem that a document describes; an unknown kind is `Unfamiliar`, no document `Unavailable`."""
         try:
             body = dict(json.loads(raw))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return Unavailable("the reply is not a problem document; is the address that of a Muniment room?")
         kind = Problem.kinds.get(str(body.get("type")))
         detail = str(body.pop("detail", ""))
@@ -113,7 +113,7 @@ class Internal(Problem, status=500):
 class Unfamiliar(Internal, status=500):
     """A problem of a kind that this process does not know; its document is the one that came, and its status."""
 
-    def __init__(self, detail: str = "", **extra: Any) -> None:
+    def __init__(self, detail: str = "", /, **extra: Any) -> None:
         super().__init__(detail, **extra)
         status = extra.get("status")
         if type(status) is int and 400 <= status < 600:  # noqa: PLR2004 - what HTTP calls a failure

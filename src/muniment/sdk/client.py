@@ -17,6 +17,9 @@ from muniment.kernel.problems import Invalid, Problem, Unavailable
 Json = Any
 """What a JSON document decodes to."""
 
+_BROKEN = (httpx.HTTPError, httpx.InvalidURL)
+"""What the library raises when nobody answers, and for an address that an answer made no address."""
+
 
 class File(NamedTuple):
     """A file to upload: where it is, and its options as in the API (`key`, `title`, `access_level`, …).
@@ -126,10 +129,10 @@ class Muniment:
         asked = {k: v for k, v in query.items() if v is not None}
         try:
             with self._http.stream("GET", path, params=asked) as reply:
-                if reply.status_code >= httpx.codes.BAD_REQUEST:
+                if not reply.is_success:
                     raise Problem.load(reply.read())
                 yield from reply.iter_bytes()
-        except httpx.HTTPError as broken:
+        except _BROKEN as broken:
             raise self._unreachable(broken) from broken
 
     def delete(self, path: str) -> Json:
@@ -165,7 +168,7 @@ class Muniment:
         headers = {"accept": "text/event-stream"}
         try:
             with self._http.stream("POST", path, json=body, headers=headers) as reply:
-                if reply.status_code >= httpx.codes.BAD_REQUEST:
+                if not reply.is_success:
                     raise Problem.load(reply.read())
                 event = ""
                 ended = False
@@ -176,27 +179,30 @@ class Muniment:
                         if event == "problem":
                             raise Problem.load(line.removeprefix("data: "))
                         ended = event == "done"
-                        yield event, json.loads(line.removeprefix("data: "))
+                        yield event, self._decoded(line.removeprefix("data: "))
                 if not ended:
                     raise Unavailable(f"{self.server} broke its answer off; ask again")
-        except httpx.HTTPError as broken:
+        except _BROKEN as broken:
             raise self._unreachable(broken) from broken
 
     def _call(self, method: str, path: str, **arguments: Any) -> Json:
         try:
             reply = self._http.request(method, path, **arguments)
-        except httpx.HTTPError as broken:
+        except _BROKEN as broken:
             raise self._unreachable(broken) from broken
-        if reply.status_code >= httpx.codes.BAD_REQUEST:
+        if not reply.is_success:
             raise Problem.load(reply.content)
+        return self._decoded(reply.content) if reply.content else None
+
+    def _decoded(self, raw: bytes | str) -> Json:
         try:
-            return reply.json() if reply.content else None
-        except ValueError as strange:
+            return json.loads(raw)
+        except (ValueError, RecursionError) as strange:
             raise Unavailable(
                 f"{self.server} answers, but not as Muniment does; is the address right?"
             ) from strange
 
-    def _unreachable(self, broken: httpx.HTTPError) -> Unavailable:
+    def _unreachable(self, broken: Exception) -> Unavailable:
         reason = str(broken) or type(broken).__name__
         return Unavailable(
             f"no answer from {self.server} ({reason}); is it running? `muniment up` starts one here"
