@@ -161,6 +161,26 @@ async def test_long_jobs_of_one_subject_leave_a_place_to_others(ledger):
             await until(ledger, job_id, "succeeded")
 
 
+@pytest.mark.parametrize("other", ["a", "c"])
+async def test_others_are_taken_on_either_side_of_a_full_subject(ledger, other):
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def handler(job):
+        if job.subject == "b":
+            held.set()
+            await release.wait()
+
+    long = await enqueue(ledger, *range(4), subject="b")
+    async with working(ledger, handler, concurrency=2):
+        await held.wait()
+        for subject in (other, "a", "c", other):
+            (job_id,) = await enqueue(ledger, 1, subject=subject)
+            await until(ledger, job_id, "succeeded")
+        release.set()
+        for job_id in long:
+            await until(ledger, job_id, "succeeded")
+
+
 async def test_a_subject_that_is_alone_with_one_place_has_it(ledger):
     async def handler(_job):
         return

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import structlog
 from pydantic import BaseModel, JsonValue
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Index,
     Integer,
     MetaData,
@@ -206,6 +208,14 @@ def as_job(row: RowMapping) -> Job:
     return Job.model_validate({name: row[name] for name in _FIELDS})
 
 
+def _around(subject: Column[str], last: str | None, full: Iterable[str]) -> Iterator[list[ColumnElement[bool]]]:
+    """Bounds of the subjects behind the last one, then of all: an index leads past the jobs of a full one."""
+    for start in dict.fromkeys((last, None)):
+        edges = [start, *sorted(s for s in full if start is None or s > start), None]
+        for low, high in pairwise(edges):
+            yield [*([] if low is None else [subject > low]), *([] if high is None else [subject < high])]
+
+
 class Worker:
     """Does the jobs of one room, several at a time, taking subjects in turn; no subject has all the places.
 
@@ -343,13 +353,11 @@ class Worker:
             most = max(self._concurrency - 1, 1)
             full = [subject for subject, places in held.items() if places >= most]
             rest = due.where(columns.id.not_in({*taken, *busy}), columns.subject.not_in(full))
-            row = None
-            if self._last_subject is not None:
-                query = rest.where(columns.subject > self._last_subject)
-                row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                row = (await connection.execute(rest)).mappings().one_or_none()
-            if row is None:
+            for bounds in _around(columns.subject, self._last_subject, full):
+                row = (await connection.execute(rest.where(*bounds))).mappings().one_or_none()
+                if row is not None:
+                    break
+            else:
                 break
             job = as_job(row)
             started = {"state": "running", "attempts": job.attempts + 1, "started_at": job.started_at or at}
