@@ -24,6 +24,8 @@ help:  ## list the targets
 demo: .venv/run  ## start Muniment on an example handbook, ask three questions as two people
 	@$(BIN)/python examples/demo.py
 
+# Tests start many processes; each would compile all of Muniment again where nothing may be kept.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/dev  ## the whole default suite, with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
