@@ -224,3 +224,17 @@ async def test_a_version_takes_no_vectors_of_one_that_is_being_renamed(
         (fresh,) = [vector_ for id_, (_, vector_) in index.items() if id_ != name]
     assert again.version == 2
     np.testing.assert_allclose(fresh, vector)
+
+
+async def test_a_replaced_version_leaves_the_index_before_others_are_ingested(
+    closed_office: Office, database_url: str
+) -> None:
+    office = closed_office
+    async with office.opened(ingest_at_once=1):
+        await office.put("ada", "a.md", LEASES)
+        several = [text_document(key, f"The probe {key}.") for key in ("a.md", "b.md", "c.md", "d.md")]
+        await office.over("ada", (await office.upload("ada", *several)).run)
+    async with await room_database(database_url) as database, database.read() as connection:
+        query = select(store.jobs.c.kind).order_by(store.jobs.c.ended_at)
+        done = (await connection.scalars(query)).all()
+    assert done.index("retire") == 2, done

@@ -143,6 +143,20 @@ async def test_a_full_subject_does_not_hold_up_another(ledger):
     assert order.index("small") <= 1
 
 
+async def test_what_is_to_go_ahead_is_done_before_what_waits(ledger):
+    order = []
+
+    async def handler(job):
+        order.append(job.request["value"])
+
+    *_, last = await enqueue(ledger, 1, 2, 3, subject="one")
+    async with ledger.database.write() as connection:
+        await ledger.jobs.enqueue(connection, "add", Amount(value=9), subject="one", ahead=True)
+    async with working(ledger, handler, concurrency=1):
+        await until(ledger, last, "succeeded")
+    assert order == [9, 1, 2, 3]
+
+
 async def test_long_jobs_of_one_subject_leave_a_place_to_others(ledger):
     held, release = [], asyncio.Event()
 

@@ -262,8 +262,9 @@ class Ingestion:
         if before is not None:
             await registry.change_version(connection, before.id, retired(document, before, at))
             retire = Retire(document=document.id, version=before.id, index=before.index_name)
+            # Ahead of the documents that wait: until then every search meets the replaced version's points.
             await self._parts.jobs.enqueue(
-                connection, "retire", retire, subject=document.collection, max_attempts=ATTEMPTS
+                connection, "retire", retire, subject=document.collection, max_attempts=ATTEMPTS, ahead=True
             )
         await ingest_store.progress(connection, job.id, fresh.chunks, fresh.chunks)
         seen = registry.seen(document, fresh)

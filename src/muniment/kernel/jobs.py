@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -122,10 +122,11 @@ class Jobs:
         subject: str = "",
         max_attempts: int = 5,
         job_id: str | None = None,
+        ahead: bool = False,
     ) -> str:
         """Ask for work, and get the job's id; it starts once the caller's transaction is committed.
 
-        `job_id`: the id to give it, where one was promised already.
+        `job_id`: the id to give it, where one was promised already. `ahead`: before what waits for that subject.
         """
         job = Job(
             id=job_id or new_id(self._prefix),
@@ -133,7 +134,7 @@ class Jobs:
             subject=subject,
             request=request.model_dump(mode="json"),
             max_attempts=max_attempts,
-            next_attempt_at=now(),
+            next_attempt_at=datetime.min.replace(tzinfo=UTC) if ahead else now(),
             created_at=now(),
         )
         await connection.execute(insert(self.table), job.model_dump())
