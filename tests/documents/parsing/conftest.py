@@ -5,8 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from kit.pdf import make_pdf
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 PdfMaker = Callable[..., bytes]
 

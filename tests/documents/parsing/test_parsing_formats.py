@@ -1,4 +1,6 @@
 from contextlib import suppress
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,15 @@ from muniment.documents.contract import (
 )
 from muniment.documents.parsing.decoding import decode
 from muniment.documents.parsing.model import Parsed
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\x00")
+
+
+def archive(member: str, content: str = "") -> bytes:
+    data = BytesIO()
+    with ZipFile(data, "w") as file:
+        file.writestr(member, content)
+    return data.getvalue()
 
 
 def read(data: bytes | str, name: str | None = None, media_type: str | None = None, most: int = 10**7) -> Parsed:
@@ -67,6 +78,12 @@ def test_a_file_without_text_is_empty(data: bytes) -> None:
     ("data", "name", "cure"),
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "a.txt", "save it as .docx"),
+        (OLE + "WordDocument".encode("utf-16-le"), "a.doc", "as .docx$"),
+        (OLE + "Workbook".encode("utf-16-le"), "a.xls", "as .xlsx$"),
+        (OLE + "PowerPoint Document".encode("utf-16-le"), "a.ppt", "as .pptx$"),
+        (OLE + "__substg1.0_0037".encode("utf-16-le"), "a.msg", "as .eml$"),
+        (archive("xl/workbook.bin"), "a.xlsb", "as .xlsx$"),
+        (archive("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), "a.ods", "as .xlsx, or"),
         (b"\x7fELF", "a.pdf", "a program"),
         (b"{\\rtf1 hello}", "a.txt", "save it as .docx"),
         (b"Rar!\x1a\x07", None, "unpack it"),
@@ -80,6 +97,19 @@ def test_a_file_without_text_is_empty(data: bytes) -> None:
 def test_what_is_not_read_is_refused_with_its_cure(data: bytes, name: str | None, cure: str) -> None:
     with pytest.raises(FormatUnknown, match=cure):
         read(data, name)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\xec\xa5" + bytes(9) + b"\x13",
+        b"\x09\x08\x02\x00xx\x2f\x00\x06\x00",
+        "EncryptedSummary".encode("utf-16-le"),
+    ],
+)
+def test_old_office_documents_with_a_password(stream: bytes) -> None:
+    with pytest.raises(FileEncrypted, match="unprotected copy"):
+        read(OLE + stream, "a.doc")
 
 
 def test_an_archive_that_is_cut_short_is_broken() -> None:

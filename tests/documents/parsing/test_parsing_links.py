@@ -1,3 +1,5 @@
+import time
+
 from kit.parsing import parsed
 from muniment.documents.parsing.links import MOST_LINKS, addresses
 from muniment.documents.parsing.texts.html import read_html
@@ -70,3 +72,11 @@ def test_a_title_may_stand_below_comments_and_badges() -> None:
 
 def test_plain_text_has_no_metadata_without_links() -> None:
     assert parsed(b"Just words.", name="a.txt").metadata == {}
+
+
+def test_the_links_of_a_paragraph_of_a_megabyte() -> None:
+    started = time.process_time()
+    text = "[the probe](https://example.com/a) reads <https://example.com/b> and " * 20_000
+    assert parse_markdown(text).metadata["links"] == ["https://example.com/a", "https://example.com/b"]
+    assert len(list(addresses("https://example.com/" + ")" * 100_000))) == 1
+    assert time.process_time() - started < 5

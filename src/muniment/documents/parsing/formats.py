@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import zlib
 from pathlib import PurePath
 from typing import Literal, get_args
@@ -89,7 +90,17 @@ _MAIN_PARTS: tuple[tuple[str, Format], ...] = (
 )  # fmt: skip
 _BINARY: frozenset[Format] = frozenset({"pdf", "docx", "pptx", "xlsx", "epub", "image"})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE_HEADER = 512
+_WORD, _SHEETS, _LOCKED_SHEETS = b"\xec\xa5", b"\x09\x08", 0x2F
+_WORD_FLAGS, _WORD_LOCKED = 11, 0x01
+_SEALED = tuple(name.encode("utf-16-le") for name in ("EncryptedPackage", "EncryptedSummary"))
+_OLD: tuple[tuple[str, str], ...] = (
+    ("WordDocument", "an old Word document: save it as .docx"),
+    ("Workbook", "an old workbook: save it as .xlsx"),
+    ("PowerPoint Document", "an old presentation: save it as .pptx"),
+    ("__substg1.0_", "an Outlook message: save it as .eml"),
+)
+_OPEN_DOCUMENTS: dict[bytes, str] = {b"text": ".docx", b"spreadsheet": ".xlsx", b"presentation": ".pptx"}
 _PDF_WITHIN = 1024
 _MOST_JSON = 10_000_000
 """Larger ones are taken for JSON by their name only."""
@@ -194,7 +205,9 @@ def _in_archive(source: Source) -> Format:
     if kind.startswith(b"application/epub+zip"):
         return "epub"
     if kind.startswith(b"application/vnd.oasis.opendocument"):
-        raise FormatUnknown("this is an OpenDocument file: save it as .docx, .pptx or .xlsx")
+        what = kind.removeprefix(b"application/vnd.oasis.opendocument.").split(b"-")[0]
+        better = _OPEN_DOCUMENTS.get(what, ".docx, .xlsx or .pptx")
+        raise FormatUnknown(f"this is an OpenDocument file: save it as {better}, or as PDF")
     for name, form in _MAIN_PARTS:
         if name in names:
             return form
@@ -206,9 +219,25 @@ def _in_archive(source: Source) -> Format:
 
 
 def _old_office(source: Source) -> FileEncrypted | FormatUnknown:
-    if source.holds(_ENCRYPTED):
+    if _is_locked(source.head[_OLE_HEADER:]) or any(map(source.holds, _SEALED)):
         return FileEncrypted("the Office document is protected by a password; upload an unprotected copy")
+    for stream, what in _OLD:
+        if source.holds(stream.encode("utf-16-le")):
+            return FormatUnknown(f"this is {what}")
     return FormatUnknown("this is an old Office document: save it as .docx, .pptx or .xlsx, without a password")
+
+
+def _is_locked(stream: bytes) -> bool:
+    """Whether the first stream, where a document mostly stands, says that it is encrypted."""
+    if stream.startswith(_WORD):
+        return len(stream) > _WORD_FLAGS and bool(stream[_WORD_FLAGS] & _WORD_LOCKED)
+    at = 0
+    while stream.startswith(_SHEETS) and at + 4 <= min(len(stream), _OLE_HEADER):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        if kind == _LOCKED_SHEETS:
+            return True
+        at += 4 + length
+    return False
 
 
 def _by_name(source: Source) -> Format | None:

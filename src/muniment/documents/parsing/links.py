@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 MOST_LINKS = 200
 _MOST_CHARACTERS = 2048
-_ADDRESS = re.compile(r"""https?://[^\s<>"`|\\^{}\[\]]+""", re.IGNORECASE)
+_ADDRESS = re.compile(r"""https?://[^\s<>"`|\\^{}\[\]]{1,4096}""", re.IGNORECASE)
 _TRAILING = ".,;:!?*_'\"”’»"
 
 

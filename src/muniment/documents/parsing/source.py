@@ -78,13 +78,17 @@ class Source:
 
         Raises ParserLimit.
         """
+        self.bound()
+        return self.path.read_bytes()
+
+    def bound(self) -> None:
+        """Raises ParserLimit for a file that is larger than one of which everything is kept may be."""
         if self.size_bytes > self.limits.file_bytes:
             raise ParserLimit(
                 f"the file is larger than {self.limits.file_bytes // 1_000_000} MB, the most that is read of its "
                 "type; split it into smaller ones",
                 limit="size",
             )
-        return self.path.read_bytes()
 
     def text(self, declared: str | None = None) -> str:
         r"""The file as text, lines ending with `\n`; `declared` is the encoding that it says it is in.

@@ -379,3 +379,9 @@ def test_mail_from_the_wild(evaldata: Path) -> None:
     found = read(path.read_bytes())
     assert found.fields["created_at"] == "2014-03-17T11:15:04Z"
     assert "was recently changed" in found.text
+
+
+def test_a_message_that_is_too_large_is_refused_unread() -> None:
+    with pytest.raises(ParserLimit, match="larger than 1 MB") as caught:
+        parsed(b"From: a@b.c\n\n" + b"x" * 1_100_000, name="a.eml", file_bytes=1_000_000)
+    assert caught.value.extra["limit"] == "size"

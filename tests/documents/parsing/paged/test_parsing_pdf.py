@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.parsing import parsed
+from muniment.documents.contract import FileBroken
 from muniment.documents.parsing.paged.pdf import instant
 from muniment.documents.parsing.paged.place import spelled, spelling
 
@@ -136,3 +137,8 @@ def test_lines_lie_in_the_text_and_on_their_pages(evaldata) -> None:
             assert 0 <= line.y0 < line.y1 <= 1
         drawn = sum(line.end - line.start for line in found.lines)
         assert drawn > 0.9 * len("".join(found.text.split()))
+
+
+def test_a_large_file_without_an_end_is_not_searched() -> None:
+    with pytest.raises(FileBroken, match="cut short"):
+        parsed(b"%PDF-1.7\n" + b"\x00" * 1_100_000, name="a.pdf", file_bytes=1_000_000)

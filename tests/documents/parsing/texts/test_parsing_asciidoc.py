@@ -156,3 +156,9 @@ def test_no_word_of_others_files_is_lost(evaldata: Path, name: str, least: float
     truth = words(path.with_name(path.name + ".truth.md").read_text())
     found = words(parsed(path.read_bytes(), name=path.name).text)
     assert (truth & found).total() / truth.total() >= least
+
+
+def test_the_cells_of_a_plain_table_are_those_of_one_that_is_looked_at_closely() -> None:
+    plain_rows = "|===\n" + "| cold | warm\n" * 3 + "|===\n"
+    marked = plain_rows.replace("| cold |", "a| cold |")
+    assert read(plain_rows).text == read(marked).text == "\n".join(["cold | warm"] * 3)

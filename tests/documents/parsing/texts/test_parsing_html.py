@@ -85,3 +85,16 @@ def test_a_table_tells_its_header(rows: str, header: str | None) -> None:
     found = parsed(f"<html><body><p>x</p><table>{rows}</table>".encode(), name="a.html")
     (table,) = [block for block in found.blocks if block.kind == "table"]
     assert (table.header and found.text[table.header.start : table.header.end]) == header
+
+
+def test_items_carry_their_numbers() -> None:
+    page = (
+        "<ol><li>one<li>two<ul><li>x</ul><li value=7>seven<ol start=3><li>three</ol><li>eight</ol><ul><li>z</ul>"
+    )
+    text = parsed(page.encode(), name="a.html").text
+    assert text == "1. one\n2. two\n  - x\n7. seven\n  3. three\n8. eight\n\n- z"
+
+
+def test_what_is_written_in_place_of_a_picture() -> None:
+    page = '<p>See <img alt="The red probe"> <img alt="Image 2"><img alt="a.png"><img alt=""><img>here'
+    assert parsed(page.encode(), name="a.html").text == "See The red probe here"

@@ -91,3 +91,12 @@ def test_any_value_gives_blocks_and_sections_in_order(value: object) -> None:
         for span in spans:
             assert at <= span.start < span.end <= len(found.text)
             at = span.end
+
+
+def test_many_short_records_share_sections() -> None:
+    lines = b"\n".join(b'{"id": "n%d", "temperature": %d}' % (n, n % 30) for n in range(20_000))
+    found = parsed(lines, name="a.jsonl")
+    assert 5000 < len(found.sections) == len(found.blocks) < 5600
+    assert all(f"id: n{n}\n" in found.text for n in range(0, 20_000, 97))
+    last = found.sections[-1]
+    assert found.text[last.start : last.end].startswith(f"id: {last.path[0]}\n")

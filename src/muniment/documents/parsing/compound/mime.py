@@ -118,6 +118,7 @@ def read_message(source: Source) -> Part:
 
     Raises ParserLimit, FileBroken.
     """
+    source.bound()
     parser: BytesFeedParser[Part] = BytesFeedParser(_counting(), policy=_POLICY)
     try:
         with source.path.open("rb") as file:

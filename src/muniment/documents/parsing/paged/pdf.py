@@ -36,6 +36,9 @@ def parse_pdf(source: Source) -> Parsed:
 
     Raises FileBroken, FileEncrypted, FileEmpty, OcrMissing, ParserLimit.
     """
+    if source.size_bytes > source.limits.file_bytes and b"startxref" not in source.tail:
+        # It would be searched from end to end for what may be left of it.
+        raise FileBroken("the PDF is cut short: it has no end; export it anew and upload that")
     document = open_pdf(source.path)
     if len(document) > MOST_PAGES:
         raise ParserLimit(

@@ -9,12 +9,16 @@ TABLE_EDGE = re.compile(r"[|,:!]={3,}[ \t]*$")
 _CELL = re.compile(
     r"(?:(?:(?<=\s)|^)(?:(\d+)?(?:\.\d+)?[+*])?[<^>]?(?:\.[<^>])?[aehlmsdv]?)?(?<!\\)\|", re.MULTILINE
 )
+_SPECIFIED = re.compile(r"[\d+*<^>.aehlmsdv\\]\|")
+"""What may stand before a cell's bar and say something of the cell, or that the bar is none."""
+
 _COLUMNS = re.compile(r"cols\s*=\s*\"?([^\]\"]+)")
 _HEADER = re.compile(r"%[\w%]*header|options\s*=\s*\"?[\w,]*header")
 _MOST_SPAN = 50
 _MOST_MARKED = 20_000
 """A paragraph longer than this is data, and stays as it is written: its marks would take long to pair."""
 
+_MARK = re.compile(r"[\[\]{}<>*_`#+:]|\(\(")
 _ANCHOR = re.compile(r"\[\[[^\[\]]*\]\]|\(\(\(([^()]*)\)\)\)")
 _REFERENCE = re.compile(r"<<([^<>,]*)(?:,\s*([^<>]*))?>>|xref:([^\[\s]*)\[([^\]]*)\]")
 _LINK = re.compile(r"(?:link:)?(?:\+\+)?((?:https?://|mailto:|(?<=link:))[^\s\[\]<>]+?)(?:\+\+)?\[([^\]]*)\]")
@@ -31,7 +35,7 @@ _KNOWN = {"nbsp": " ", "empty": "", "sp": " ", "blank": "", "cpp": "C++", "apos"
 
 def plain(text: str, attributes: Mapping[str, str], links: list[str]) -> str:
     """The text without its markup; the addresses in it are added to `links`."""
-    if len(text) > _MOST_MARKED:
+    if len(text) > _MOST_MARKED or not _MARK.search(text):
         return " ".join(text.split())
     text = _ATTRIBUTE.sub(lambda found: attributes.get(found[1].lower(), _KNOWN.get(found[1], found[0])), text)
     links += addresses(text)
@@ -68,6 +72,9 @@ def rows(lines: Sequence[str], options: str, mark: str) -> tuple[list[list[str]]
 
 def _cells(text: str) -> list[str]:
     """The cells; one that spans several columns is followed by empty ones."""
+    if not _SPECIFIED.search(text):
+        before, *plain_cells = (" ".join(cell.split()) for cell in text.split("|"))
+        return [before, *plain_cells] if before else plain_cells
     marks = list(_CELL.finditer(text))
     starts = [*(found.start() for found in marks), len(text)]
     before = " ".join(text[: starts[0]].split())

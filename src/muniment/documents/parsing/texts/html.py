@@ -28,6 +28,12 @@ _NESTING = re.compile(
     r"<(/?)(?:div|span|section|article|blockquote|table|ul|ol|dl|b|i|em|strong|font|a|u|s|small|big|code|svg|g)\b",
     re.IGNORECASE,
 )
+_MOST_ALT = 1000
+_NO_ALT = re.compile(
+    r"(?:image|img|icon|logo|photo|picture|figure|banner|avatar)?[\s\d.:-]*|\S+\.\w{2,4}", re.IGNORECASE
+)
+"""What is written in place of a picture and says nothing of it."""
+
 _HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _DROPPED = {
     "script", "style", "template", "noscript", "nav", "svg", "math", "canvas", "iframe", "object", "embed",
@@ -139,7 +145,9 @@ class _Reader:
         self._heads, self._cells = 0, ""
         self._container: LexborNode | None = None
         self._kind: BlockKind = "paragraph"
-        self._depth = 0
+        # For each list that is open its last number; none where its items have none.
+        self._lists: list[int | None] = []
+        self._mark = "- "
         self.links: list[str] = []
 
     def read(self, body: LexborNode) -> None:
@@ -157,18 +165,23 @@ class _Reader:
             self.links.append(node.attributes.get("href") or "")
         elif tag == "br":
             self._inline.append("\n" if self._kind == "code" else "\v")
+        elif tag == "img":
+            self._inline.append(f" {_alternative(node)} ")
         elif self._container is not None:
             self._inside(tag, deeper=1)
+            self._begin_item(node, tag)
         elif tag in _CONTAINERS and not (tag == "table" and _is_layout(node)):
             self._flush()
             self._container, self._kind = node, _CONTAINERS[tag]
+            self._begin_item(node, tag)
         elif tag not in _INLINE:
             self._flush()
 
     def _leave(self, node: LexborNode, tag: str) -> None:
         if self._container is not None and self._container == node:
             self._flush()
-            self._container, self._kind, self._depth = None, "paragraph", 0
+            self._container, self._kind = None, "paragraph"
+            self._lists.clear()
         elif self._container is not None:
             self._inside(tag, deeper=-1)
         elif tag not in _INLINE:
@@ -181,12 +194,21 @@ class _Reader:
             self._end_row()
         elif in_rows and tag in {"ul", "ol"}:
             self._end_row()
-            self._depth = max(self._depth + deeper, 0)
+            if deeper < 0 and len(self._lists) > 1:
+                self._lists.pop()
         elif tag in {"td", "th"} and deeper > 0:
             self._inline.append("\f")
             self._cells += tag[1]
         elif tag not in _INLINE:
             self._inline.append("" if self._kind == "code" else " ")
+
+    def _begin_item(self, node: LexborNode, tag: str) -> None:
+        """What stands before the words of the list's next item."""
+        if tag in {"ul", "ol"}:
+            self._lists.append(_number(node, "start", 1) - 1 if tag == "ol" else None)
+        elif tag == "li" and self._lists and (last := self._lists[-1]) is not None:
+            self._lists[-1] = number = _number(node, "value", last + 1)
+            self._mark = f"{number}. "
 
     def _end_row(self) -> None:
         raw = "".join(self._inline)
@@ -201,7 +223,9 @@ class _Reader:
                 self._rows.append(row)
             self._cells = ""
         elif words := " ".join(raw.split()):
-            self._rows.append("  " * min(self._depth, 8) + "- " + words if self._kind == "list" else words)
+            depth = min(len(self._lists) - 1, 8)
+            self._rows.append("  " * depth + self._mark + words if self._kind == "list" else words)
+            self._mark = "- "
 
     def _flush(self) -> None:
         if self._kind in {"list", "table"}:
@@ -223,6 +247,18 @@ class _Reader:
         else:
             lines = (" ".join(line.split()) for line in raw.split("\v"))
             self._growing.add("paragraph", "\n".join(line for line in lines if line))
+
+
+def _alternative(picture: LexborNode) -> str:
+    """What is written in place of a picture, where that says something."""
+    said = " ".join((picture.attributes.get("alt") or "").split())
+    return "" if len(said) > _MOST_ALT or _NO_ALT.fullmatch(said) else said
+
+
+def _number(node: LexborNode, name: str, otherwise: int) -> int:
+    """A list's or an item's own number."""
+    said = node.attributes.get(name) or ""
+    return int(said) if re.fullmatch(r"-?[0-9]{1,6}", said) else otherwise
 
 
 def _walk(body: LexborNode) -> Iterator[tuple[LexborNode, bool]]:

@@ -19,6 +19,9 @@ from muniment.documents.parsing.texts.plain import paragraphs
 _FRONT = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_FRONT = 65_536
 _MOST_ABOVE_TITLE = 5000
+_MOST_INLINE = 200_000
+"""Characters with links whose marks are paired; in what comes after them, addresses are told by their looks."""
+
 _KINDS: dict[str, BlockKind] = {
     "heading_open": "heading",
     "paragraph_open": "paragraph",
@@ -121,11 +124,12 @@ def read_body(text: str) -> Body:
 
 def _links(tokens: Sequence[Token], inline: MarkdownIt, said: dict[str, Any]) -> Iterator[str]:
     """Addresses that are linked to or stand bare, in order; `said` holds what reference links refer to."""
-    has_references = bool(said.get("references"))
+    has_references, room = bool(said.get("references")), _MOST_INLINE
     for token in tokens:
-        if token.type == "html_block":
+        if token.type == "html_block" or (token.type == "inline" and len(token.content) > room):
             yield from addresses(token.content)
         elif token.type == "inline" and ("://" in token.content or (has_references and "[" in token.content)):
+            room -= len(token.content)
             for parsed in inline.parseInline(token.content, said):
                 for child in parsed.children or ():
                     if child.type == "link_open":

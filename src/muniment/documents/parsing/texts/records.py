@@ -1,7 +1,7 @@
 """JSON and JSON Lines: each record as lines that say `name: value`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,11 +15,13 @@ _NAMES = ("title", "name", "id", "key")
 _SMALL = 2000
 """An object whose text is shorter is not parted by its keys."""
 
+_MOST_SECTIONS = 5000
+_SHARED = 2000
+"""After so many sections, records share one until it has so many characters."""
 
-class _Number(str):
-    """A number, as it is written."""
 
-    __slots__ = ()
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, strict=False)
+"""Gives numbers as they are written."""
 
 
 def parse_json(source: Source) -> Parsed:
@@ -75,7 +77,7 @@ def _loads(text: str) -> Any:
     Raises JSONDecodeError, ParserLimit.
     """
     try:
-        return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number, strict=False)
+        return _DECODER.decode(text)
     except RecursionError as deep:
         raise ParserLimit(
             "the JSON is nested too deep to be read; flatten it and upload that", limit="nesting"
@@ -128,12 +130,23 @@ class _Records:
                 self.add(part, (_short(key),))
 
     def _add(self, text: str, path: tuple[str, ...]) -> None:
+        text = normal(text)
+        if len(self._sections) >= _MOST_SECTIONS and text.strip():
+            start, above = self._sections[-1]
+            if above[:-1] == path[:-1] and path and self._growing.length - start < _SHARED:
+                self._growing.extend(text.strip(), "\n\n")
+                return
+        self._add_block(text, path)
+
+    def _add_block(self, text: str, path: tuple[str, ...]) -> None:
         blocks = len(self._growing.blocks)
         self._growing.add("paragraph", text)
         if len(self._growing.blocks) > blocks and (path or self._sections):
             self._sections.append((self._growing.blocks[-1].start, path))
 
     def _lines(self, value: object) -> list[str]:
+        if isinstance(value, dict) and _is_simple(value.values()):
+            return [f"{name}: {said}" for name, inner in value.items() if (said := _scalar(inner))]
         lines: list[str] = []
         room = self._most
         for line in _said("", value):
@@ -157,10 +170,10 @@ def _said(path: str, value: object) -> Iterator[str]:
         else:
             said = ", ".join(map(_scalar, value)) if isinstance(value, list) else _scalar(value)
             if said:
-                yield normal(f"{path}: {said}" if path else said)
+                yield f"{path}: {said}" if path else said
 
 
-def _is_simple(values: list[Any]) -> bool:
+def _is_simple(values: Iterable[Any]) -> bool:
     return not any(isinstance(value, dict | list) for value in values)
 
 
@@ -168,7 +181,7 @@ def _scalar(value: object) -> str:
     """A simple value as it is written; nothing for null and empty text."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else normal(str(value)).strip()
+    return "" if value is None else str(value).strip()
 
 
 def _name(value: object, names: tuple[str, ...] = _NAMES) -> str | None:
