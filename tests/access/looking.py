@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from access.oracle import Document
-from access.town import SECRET, Town
+from access.oracle import SECRET, Document
+from access.town import Town
 
 MODES = ("hybrid", "dense", "keyword")
 MOST = 200
@@ -98,7 +98,7 @@ class Looking:
         query = " ".join(words.values()) or "nothing"
         mode = self.dice.choice(MODES)
         body = {"query": query, "mode": mode, "limit": MOST, "as_of": moment.isoformat()}
-        shown = {word for d in readable for word in (d.key, words[d.id])}
+        shown = {word for d in readable for word in (*d.names, words[d.id])}
         answer = await self.reply(200, "POST", "search", body, secrets=shown)
         self.town.searches += 1
         found = {hit["document"]["id"] for hit in answer["hits"]}
@@ -129,12 +129,19 @@ class Looking:
             if document.ready or not reads:
                 await self.reply(status, "GET", f"{path}/text")
                 await self.reply(status, "GET", f"{path}/content")
+                await self.reply(status, "GET", f"{path}/rectangles", start=0, end=1)
+                await self.reply(422 if reads else 404, "GET", f"{path}/pages/1")  # a text has no pages to draw
+                before = self.oracle.words(self.who) | self.oracle.past(self.who)
+                await self.reply(status, "GET", f"{path}/text", secrets=before, version=1)
             if not reads and self.oracle.people[self.who].role != "viewer":
                 await self.reply(404, "GET", f"{path}/access")
 
     async def at_a_list(self) -> None:
         """Runs, collections with their counts, and the documents of one."""
         await self.reply(200, "GET", "runs", limit=100)
+        letters = await self.reply(200, "GET", "dead-letters")
+        if letters["items"]:
+            raise Leak(self.story(f"dead letters {letters}"))
         shown = await self.reply(200, "GET", "collections", limit=500)
         counts = {c["name"]: c["documents"] for c in shown["items"] if c["name"] in self.oracle.collections}
         truth = {
@@ -153,6 +160,11 @@ class Looking:
             readable = {d.id for d in self.oracle.readable(self.who, [name])}
             if ids != readable or one["documents"] != len(readable):
                 raise Leak(self.story(f"listed {ids} and {one}, and should be {readable}"))
+            for message in [d for d in self.oracle.documents.values() if d.enclosed and d.collection == name]:
+                came = await self.reply(200, "GET", f"collections/{name}/documents", attached_to=message.id)
+                with_it = {d.id for d in self.oracle.attached(message) if self.oracle.reads(self.who, d)}
+                if {item["id"] for item in came["items"]} != with_it:
+                    raise Leak(self.story(f"attached {came}, and should be {with_it}"))
 
     async def reply(
         self,

@@ -1,11 +1,14 @@
 """Who may read what, as product.md says it: plain sets of names, every rule walked afresh for every question."""
 
+import re
 from dataclasses import dataclass, field
 
 LEVELS = ("public", "internal", "confidential", "restricted")
 WRITERS = frozenset({"member", "editor", "admin"})
 EDITORS = frozenset({"editor", "admin"})
 EVERYONE = "group:everyone"
+SECRET = re.compile(r"vok(?:[bdgklmnprst][aeiou]){5}x")
+"""Every text and every key has a word of its own, which tells by its sight alone that it was shown."""
 
 
 @dataclass
@@ -22,7 +25,10 @@ class Collection:
 
 @dataclass
 class Document:
-    """`words` are the secrets in its text: the current version's, and while one is on its way, that one's."""
+    """`words` are the secrets in its text: the current version's, and while one is on its way, that one's.
+
+    `past` are those of versions before, `enclosed` those in the files that came with it; `within` is its message.
+    """
 
     id: str
     collection: str
@@ -33,6 +39,14 @@ class Document:
     words: list[str]
     runs: list[str] = field(default_factory=list)
     ready: bool = False
+    past: list[str] = field(default_factory=list)
+    enclosed: list[str] = field(default_factory=list)
+    within: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The secrets in its key; an attachment's has those of its message's."""
+        return SECRET.findall(self.key)
 
 
 class Oracle:
@@ -87,7 +101,15 @@ class Oracle:
 
     def words(self, person: str) -> set[str]:
         """The secrets that a person may be shown."""
-        return {word for d in self.readable(person) for word in (d.key, *d.words)}
+        return {word for d in self.readable(person) for word in (*d.names, *d.words, *d.enclosed)}
+
+    def past(self, person: str) -> set[str]:
+        """The secrets of earlier versions that a person may be shown."""
+        return {word for d in self.readable(person) for word in d.past}
+
+    def attached(self, document: Document) -> list[Document]:
+        """What came with a message."""
+        return [d for d in self.documents.values() if d.within == document.id]
 
     def forget(self, subject: str) -> None:
         """A person or a group is gone, and with it all that was given to it; the name is free."""

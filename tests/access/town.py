@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import random
-import re
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +14,25 @@ from muniment.kernel.model import now
 PASSWORD = "a password of the town"
 ROLES = ("member", "editor", "viewer", "admin", "member")
 PEOPLE = ("members", "managers", "grants")
-SECRET = re.compile(r"vok(?:[bdgklmnprst][aeiou]){5}x")
-"""Every text and every key has a word of its own, which tells by its sight alone that it was shown."""
+MESSAGE = """From: ada@example.org
+To: bob@example.org
+Subject: What is written down
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="part"
+
+--part
+Content-Type: text/plain
+
+{text}
+
+--part
+Content-Type: text/plain
+Content-Disposition: attachment; filename="a.txt"
+
+The {enclosed} is written down here.
+
+--part--
+"""
 
 _serial = itertools.count(random.SystemRandom().randrange(50**4))
 
@@ -42,6 +58,7 @@ class Town:
         self.searches = self.calls = 0
         self.moments: list[tuple[datetime, dict[str, str]]] = []
         """What each document said, at times when none was on its way."""
+        self.gone: set[str] = set()
 
     async def call(
         self, who: str, method: str, path: str, body: Any = None, *, accept: str = "application/json", **query: Any
@@ -79,6 +96,7 @@ class Town:
             await self.found_collection()
         for _ in range(documents):
             await self.add()
+        await self.write()
         await self.settled()
 
     async def end(self) -> None:
@@ -104,7 +122,8 @@ class Town:
         """Something happens."""
         happenings = {
             self.join: 3, self.leave: 3, self.clear: 3, self.regroup: 4, self.regrant: 5, self.add: 3,
-            self.replace: 4, self.delete: 2, self.drop_collection: 1, self.drop_group: 1, self.drop_person: 1,
+            self.write: 2, self.replace: 4, self.delete: 2, self.drop_collection: 1, self.drop_group: 1,
+            self.drop_person: 1,
         }  # fmt: skip
         (happens,) = self.dice.choices(list(happenings), list(happenings.values()))
         await happens()
@@ -180,11 +199,15 @@ class Town:
         self.oracle.forget(who)
         await self.settle_person(who, role, self.dice.choice(LEVELS))
 
-    async def add(self) -> None:
+    async def write(self) -> None:
+        """A new e-mail, with a file attached."""
+        await self.add(ending=".eml")
+
+    async def add(self, ending: str = "") -> None:
         """A new document, by a member, or by somebody who is told why not."""
         collection = self.dice.choice(list(self.oracle.collections))
         members = [p for p in self.oracle.people if self.oracle.is_(p, "members", collection)]
-        who, key, word = self.person(members), secret(), secret()
+        who, key, word = self.person(members), secret() + ending, secret()
         document = Document("", collection, key, who, self.oracle.collections[collection].level, set(), [])
         status = 202
         if self.oracle.people[who].role not in WRITERS:
@@ -220,17 +243,59 @@ class Town:
         if self.dice.random() < 0.3:
             options["owner"] = self.dice.choice(list(self.oracle.people))
         text = "\n\n".join(f"The {word} is written down here." for _ in range(1 + self.dice.randrange(2)))
+        enclosed = secret() if document.key.endswith(".eml") else ""
+        if enclosed:
+            text = MESSAGE.format(text=text, enclosed=enclosed)
         body = {"documents": [{"key": document.key, "text": text, **options}]}
         answer = await self.told(status, who, "POST", f"collections/{document.collection}/documents/batch", body)
         if status != httpx.codes.ACCEPTED:
             return
         (taken,) = answer["documents"]
         document.id, document.words = taken["id"], [*document.words, word]
-        document.grants = set(options.get("grants", document.grants))
-        document.level = options.get("access_level", document.level)
-        document.owner = options.get("owner", document.owner)
+        self.opened(document, options)
         document.runs.append(taken["run"])
         self.oracle.documents[document.id] = document
+        if enclosed:
+            await self.enclose(document, enclosed)
+
+    def opened(self, document: Document, options: dict[str, Any]) -> None:
+        """Access was given to a document, and so to what came attached to it."""
+        for each in (document, *self.oracle.attached(document)):
+            each.grants = set(options.get("grants", each.grants))
+            each.level = options.get("access_level", each.level)
+            each.owner = options.get("owner", each.owner)
+
+    async def enclose(self, message: Document, word: str) -> None:
+        """Wait for what came with a message, a document of its own; one that is new is opened as its message."""
+        message.enclosed.append(word)
+        own = self.oracle.attached(message)
+        for document in (message, *own):
+            for run in document.runs:
+                await self.over(run)
+            document.runs.clear()
+        await self.quiet()
+        if not own:
+            query = {"kind": "ingest", "collection": message.collection}
+            listed = (await self.call("admin", "GET", "runs", **query)).json()["items"]
+            (new,) = {run["document"] for run in listed} - self.oracle.documents.keys() - self.gone
+            own = [
+                Document(
+                    new, message.collection, f"{message.key}/a.txt", message.owner, message.level,
+                    set(message.grants), [], within=message.id,
+                )
+            ]  # fmt: skip
+            self.oracle.documents[new] = own[0]
+        own[0].words.append(word)
+        await self.settled()
+
+    async def quiet(self) -> None:
+        """Until nothing is at work."""
+        async with asyncio.timeout(30):
+            while True:
+                asked = [await self.call("admin", "GET", "runs", state=s) for s in ("queued", "running", "queued")]
+                if not any(reply.json()["items"] for reply in asked):
+                    return
+                await asyncio.sleep(0.02)
 
     async def regrant(self) -> None:
         """Other access to a document."""
@@ -245,9 +310,7 @@ class Town:
             options["owner"] = self.dice.choice(list(self.oracle.people))
         await self.told(status, who, "PUT", f"documents/{document.id}/access", options)
         if status == httpx.codes.OK:
-            document.grants = set(options.get("grants", document.grants))
-            document.level = options.get("access_level", document.level)
-            document.owner = options.get("owner", document.owner)
+            self.opened(document, options)
 
     async def delete(self) -> None:
         if not self.oracle.documents:
@@ -257,7 +320,9 @@ class Town:
         done = 204 if status == httpx.codes.OK else status
         await self.told(done, who, "DELETE", f"documents/{document.id}")
         if status == httpx.codes.OK:
-            del self.oracle.documents[document.id]
+            for each in (document, *self.oracle.attached(document)):
+                del self.oracle.documents[each.id]
+                self.gone.add(each.id)
 
     def changing(self, document: Document) -> tuple[str, int]:
         """Who tries to change a document, and what they are told."""
@@ -275,6 +340,7 @@ class Town:
             for run in document.runs:
                 await self.over(run)
             document.runs.clear()
+            document.past += document.words[:-1]
             document.words[:-1] = []
             document.ready = True
         self.moments.append((now(), {d.id: d.words[-1] for d in self.oracle.documents.values()}))

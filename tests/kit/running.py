@@ -83,7 +83,8 @@ def running(folder: Path, form: str, **settings: str) -> Iterator[RunningHouse]:
     data = folder / "data"
     cheap = {"MUNIMENT_IDENTITY__PASSWORD_MEMORY_KIB": "8", "MUNIMENT_IDENTITY__PASSWORD_PASSES": "1"}
     own = {"MUNIMENT_DATA": str(data), "MUNIMENT_ADMIN_PASSWORD": ADMIN_PASSWORD, "MUNIMENT_LOG_LEVEL": "warning"}
-    house = RunningHouse(data, os.environ | own | cheap | settings)
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")}
+    house = RunningHouse(data, theirs | own | cheap | settings)
     if form == "one":
         house.ports["all"] = free_port()
         house.start("all", "up")
