@@ -208,6 +208,11 @@ def require_writable(found: Found) -> None:
         )
 
 
+def blob_key(version: str) -> str:
+    """Where the bytes of a version are kept."""
+    return f"documents/{version}"
+
+
 def cleaning(versions: Sequence[Row[Any]]) -> list[Clean]:
     """What is to be removed of versions that are gone, index by index."""
     by_index: dict[str | None, list[str]] = {}

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from muniment.documents import ingest_store
+from muniment.documents.base import blob_key
 from muniment.documents.contract import Content, PageOf, Rectangle, Rectangles, SpanOf, VersionMissing
 from muniment.documents.parsing.model import Drawn, Line
 from muniment.documents.reading import Reading
-from muniment.documents.saga import blob_key
 from muniment.kernel.caller import caller
 from muniment.kernel.problems import Invalid
 

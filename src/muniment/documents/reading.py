@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionMissing, Lookup
 from muniment.documents import access, registry
-from muniment.documents.base import Base, Found
+from muniment.documents.base import Base, Found, blob_key
 from muniment.documents.contract import (
     FIELD_NAMES,
     ById,
@@ -36,7 +36,6 @@ from muniment.documents.contract import (
 from muniment.documents.fields import Layer
 from muniment.documents.history import days_kept
 from muniment.documents.ingest_store import parsed_text
-from muniment.documents.saga import blob_key
 from muniment.documents.store import documents
 from muniment.identity.contract import Ids
 from muniment.kernel.caller import caller

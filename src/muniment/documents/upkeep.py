@@ -7,10 +7,9 @@ from sqlalchemy import and_, delete, exists, or_, select, update
 
 from muniment.collections.contract import HISTORY, Collections, Purged
 from muniment.documents import run_store
-from muniment.documents.base import ATTEMPTS, Clean, OfDocumentJob, Parts, PurgeJob
+from muniment.documents.base import ATTEMPTS, Clean, OfDocumentJob, Parts, PurgeJob, blob_key
 from muniment.documents.history import History
 from muniment.documents.ingest_store import AT_WORK
-from muniment.documents.saga import blob_key
 from muniment.documents.store import documents, jobs, uploads, versions
 from muniment.kernel.jobs import Job
 from muniment.kernel.logs import get_logger

@@ -9,12 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from muniment.collections.contract import CollectionMissing, CollectionRef, Lookup
 from muniment.documents import registry, upload_store
 from muniment.documents.admission import require_room, require_space
-from muniment.documents.base import UNKNOWN_TYPE, Base
+from muniment.documents.base import UNKNOWN_TYPE, Base, blob_key
 from muniment.documents.contract import Admit, FileEmpty, NewDocument, QueueFull, Upload, Uploaded
 from muniment.documents.deciding import Wanted, digest, subjects
 from muniment.documents.fields import given
 from muniment.documents.keys import key_of, unfit
-from muniment.documents.saga import blob_key
 from muniment.documents.upload_store import Taking
 from muniment.identity.contract import SubjectMissing, Subjects
 from muniment.kernel.blobs import Staged
