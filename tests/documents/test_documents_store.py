@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from kit.migrations import assert_migrations_match
 from kit.office import Office, text_document
 from muniment.documents import store
-from muniment.documents.fields import Layer, effective, filterable
+from muniment.documents.fields import Layer, effective, filterable, metadata_names
 from muniment.documents.keys import key_of
 from muniment.kernel.problems import Invalid
 
@@ -90,3 +90,13 @@ def test_options_go_before_what_the_file_says_and_changes_before_both() -> None:
     payload = filterable(seen, whole=True)
     assert (payload["metadata.b"], payload["metadata.c.d"], payload["tags"]) == (2, (2, "x"), ())
     assert payload["type"] == "Other"
+
+
+def test_long_lists_do_not_stand_in_every_point() -> None:
+    metadata = {"links": ["https://a.b/c"], "references": ["<1@a>"], "to": ["a@b.c"], "ids": list(range(300))}
+    seen = effective("mail.eml", said=Layer(metadata=metadata), options=Layer(), patched=Layer())
+    payload = filterable(seen, whole=False)
+    assert payload["metadata.to"] == ("a@b.c",)
+    assert payload["metadata.ids"] == tuple(range(50))
+    assert metadata_names(seen) == {"metadata.to", "metadata.ids"}
+    assert not {"metadata.links", "metadata.references"} & payload.keys()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import Field, JsonValue, TypeAdapter
@@ -16,6 +17,12 @@ from muniment.vectors.contract import Payload, Scalar
 FILTERED = FIELD_NAMES - {"title", "summary"}
 MOST_METADATA_CHARACTERS = 65_536
 MOST_FILTERED_CHARACTERS = 1024
+MOST_FILTERED_VALUES = 50
+"""Of a list no more are filtered by: each would stand in every point."""
+
+UNFILTERED = frozenset({"links", "references"})
+"""Metadata that files give at length, and that nobody filters by."""
+
 DEFAULT_TYPE = "Other"
 _MOST_DEPTH = 32
 _LARGEST = 2**63
@@ -118,8 +125,11 @@ def filterable(seen: Effective, *, whole: bool) -> Payload:
         if name == "target_date":
             value = f"{value}T00:00:00Z"
         payload[name] = tuple(value) if isinstance(value, list) else value
-    payload |= dict(_flat("metadata", seen.metadata))
-    return payload
+    return payload | dict(_filtered(seen))
+
+
+def _filtered(seen: Effective) -> Iterator[tuple[str, Scalar | tuple[Scalar, ...]]]:
+    return _flat("metadata", {name: value for name, value in seen.metadata.items() if name not in UNFILTERED})
 
 
 def _flat(prefix: str, values: Mapping[str, JsonValue]) -> Iterator[tuple[str, Scalar | tuple[Scalar, ...]]]:
@@ -128,7 +138,7 @@ def _flat(prefix: str, values: Mapping[str, JsonValue]) -> Iterator[tuple[str, S
         if isinstance(value, dict):
             yield from _flat(path, value)
         elif isinstance(value, list):
-            yield path, tuple(item for item in value if _short(item))
+            yield path, tuple(islice(filter(_short, value), MOST_FILTERED_VALUES))
         elif _short(value):
             yield path, value
 
@@ -142,4 +152,4 @@ def _short(value: JsonValue) -> TypeGuard[Scalar]:
 
 def metadata_names(seen: Effective) -> frozenset[str]:
     """The names under which metadata stand in the index."""
-    return frozenset(dict(_flat("metadata", seen.metadata)))
+    return frozenset(dict(_filtered(seen)))

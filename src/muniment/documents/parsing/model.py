@@ -3,10 +3,13 @@
 Those of which a file may have a hundred thousand are plain dataclasses: a model takes ten times the memory.
 """
 
+import base64
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Base64Bytes, Field, JsonValue
+from pydantic import Base64Bytes, Field, JsonValue, PlainSerializer, WrapValidator
 
 from muniment.documents.contract import ChunkKind, PageSpan, SectionSpan, Span
 from muniment.kernel.model import Model
@@ -119,6 +122,37 @@ class Line:
     first: int | None = None
 
 
+_PACKED = struct.Struct("<IIIqdddd")
+_NOWHERE = -1
+
+
+def _pack(lines: Sequence[Line]) -> str:
+    """The lines as base64: a document has a hundred thousand, which take as JSON half a second to check."""
+    pack = _PACKED.pack
+    return base64.b64encode(
+        b"".join(
+            pack(a.start, a.end, a.page, _NOWHERE if a.first is None else a.first, a.x0, a.y0, a.x1, a.y1)
+            for a in lines
+        )
+    ).decode()
+
+
+def _unpack(said: Any, checked: Callable[[Any], tuple[Line, ...]]) -> tuple[Line, ...]:
+    """The lines as they were packed, or as they are."""
+    if not isinstance(said, str):
+        return checked(said)
+    packed = base64.b64decode(said, validate=True)
+    if len(packed) % _PACKED.size:
+        raise ValueError("a line is cut short")
+    return tuple(
+        Line(start=start, end=end, page=page, x0=x0, y0=y0, x1=x1, y1=y1, first=None if first < 0 else first)
+        for start, end, page, first, x0, y0, x1, y1 in _PACKED.iter_unpack(packed)
+    )
+
+
+Lines = Annotated[tuple[Line, ...], WrapValidator(_unpack), PlainSerializer(_pack, str, when_used="json")]
+
+
 class Drawn(Model):
     """A part of a drawn line: `start` and `end` count in the line's own text, which `first` says where to find."""
 
@@ -165,7 +199,7 @@ class Parsed(Model):
     fields: dict[str, JsonValue] = Field(default={})
     metadata: dict[str, JsonValue] = Field(default={})
     blocks: tuple[Block, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: Lines = ()
     attachments: tuple[Attachment, ...] = ()
 
 

@@ -16,6 +16,9 @@ M = TypeVar("M", bound=Model)
 PATIENCE_SECONDS = 1.0
 """Who waits gets one more child when all there are have been at one file for so long."""
 
+LARGE_BYTES = 1_000_000
+"""An answer from here on is checked aside, that others are served meanwhile."""
+
 IDLE_SECONDS = 30.0
 SMALL_MB = 128
 """A child that held more is not kept for an idle hour."""
@@ -95,7 +98,9 @@ class Parsers:
             reply = await child.ask(task.model_dump_json().encode(), task.seconds)
         finally:
             self._give(child)
-        return answer.model_validate_json(reply)
+        if len(reply) < LARGE_BYTES:
+            return answer.model_validate_json(reply)
+        return await asyncio.to_thread(answer.model_validate_json, reply)
 
     async def _take(self, queue: deque[asyncio.Future[Child]]) -> Child:
         if self._is_closed:

@@ -6,15 +6,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError, model_validator
 
 import muniment.documents.parsing.pool as pool_module
 from muniment.documents.contract import FileBroken, ParserLimit
 from muniment.documents.parsing.child.process import Child
 from muniment.documents.parsing.child.task import ParseTask
-from muniment.documents.parsing.model import Chunked, Parsed, ParserSettings
+from muniment.documents.parsing.model import Chunked, Line, Parsed, ParserSettings
 from muniment.documents.parsing.pool import Parsers, parsers
 from muniment.kernel.problems import Unavailable
 
@@ -57,6 +61,44 @@ async def test_files_are_parsed_and_chunked_in_one_child(note: Path, tokenizer_f
     assert [(c.start, c.end, c.section) for c in chunked.chunks] == [(0, len(parsed.text.rstrip()), ("Note",))]
 
 
+@given(
+    st.lists(
+        st.builds(
+            Line,
+            start=st.integers(0, 2**32 - 1),
+            end=st.integers(0, 2**32 - 1),
+            page=st.integers(1, 2**32 - 1),
+            x0=st.floats(0, 1),
+            y0=st.floats(0, 1),
+            x1=st.floats(0, 1),
+            y1=st.floats(0, 1),
+            first=st.none() | st.integers(0, 2**62),
+        )
+    )
+)
+def test_lines_cross_the_pipe_as_they_are(lines: list[Line]) -> None:
+    parsed = Parsed(text="x", media_type="text/plain", lines=tuple(lines))
+    assert Parsed.model_validate_json(parsed.model_dump_json()) == parsed
+    with pytest.raises(ValidationError, match="cut short"):
+        Parsed.model_validate_json('{"text": "x", "media_type": "a", "lines": "AAAA"}')
+
+
+async def test_others_are_served_while_a_large_answer_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("The probe is warm.\n\n" * 200_000)
+    threads: set[int] = set()
+
+    class Noting(Parsed):
+        @model_validator(mode="after")
+        def note(self) -> "Noting":
+            threads.add(threading.get_ident())
+            return self
+
+    async with parsers(ParserSettings(parser_seconds=60)) as pool:
+        task = ParseTask(path=tmp_path / "large", name="a.txt", media_type=None, seconds=60)
+        assert len((await pool._ask(task, Noting, pool._files)).text) == 4_000_000
+    assert threading.get_ident() not in threads
+
+
 async def test_a_problem_of_the_child_is_raised_here(tmp_path: Path) -> None:
     (tmp_path / "zip").write_bytes(b"PK\x03\x04")
     os.mkfifo(tmp_path / "pipe")
@@ -85,7 +127,7 @@ async def test_files_that_hang_hold_up_no_others(note: Path) -> None:
             good = await asyncio.gather(*(read(pool, note) for _ in range(20)))
         assert len(good) == 20
         assert [task.done() for task in slow] == [False, False, True]
-        assert len(pool._children) == 3
+        assert 3 <= len(pool._children) <= 4  # a slow start is taken for a slow file
         for task in slow[:2]:
             task.cancel()
 
