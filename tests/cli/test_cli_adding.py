@@ -111,8 +111,8 @@ def test_a_watched_folder_is_added_as_it_changes(
     told = muniment("add", str(tmp_path), "-c", "watched", "--watch", "--delete")
     assert told.stdout.splitlines() == [
         "watched: 1 added",
-        "watched: 1 added, 1 unchanged",
-        "watched: 1 unchanged, 1 deleted",
+        "watched: 1 added",
+        "watched: 1 deleted",
     ]
 
 

@@ -97,9 +97,10 @@ def add(
         raise typer.BadParameter("--delete wants a folder: of what is not in it, the documents are deleted")
     with _input(paths, key, watch=watch) as named, connect(server, data) as muniment:
         wanted = Wanted(named, collection, prefix, options, not no_ignore, delete, wait_for_it or watch, as_json)
-        failed = _once(muniment, wanted)
+        taken: dict[str, Source] = {}
+        failed = _once(muniment, wanted, taken)
         if watch:
-            _watch(muniment, wanted)
+            _watch(muniment, wanted, taken)
     if failed:
         raise typer.Exit(1)
 
@@ -127,41 +128,46 @@ def _input(paths: list[Path], key: str, *, watch: bool) -> Iterator[list[Path]]:
         yield [file if path == Path("-") else path for path in paths]
 
 
-def _once(muniment: Muniment, wanted: Wanted) -> bool:
-    """Add what is there now; whether anything failed."""
+def _once(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> bool:
+    """Add what is there now and not `taken` before, which is noted; whether anything failed."""
     found = list(sources(wanted.paths, ignoring=wanted.ignoring))
     files = [found._replace(key=wanted.prefix + found.key) for found in found if isinstance(found, Source)]
     passed = [source for source in found if isinstance(source, PassedOver)]
     if not files:
         reasons = "; ".join(f"{p.path}: {p.reason}" for p in passed[:SHOWN_PATHS])
         raise NothingToAdd(f"there is no file to add ({reasons or 'the folders are empty'})")
+    fresh = [file for file in files if taken.get(file.key) != file]
     with steps(quiet=wanted.as_json) as progress:
         _ensure(muniment, wanted.collection)
         uploading = Uploading(muniment, wanted.collection, wanted.options, progress)
-        answers = list(uploading.upload(files))
+        answers = list(uploading.upload(fresh))
         documents = [document for answer in answers for document in answer["documents"]]
         ended = wait(muniment, answers, progress) if wanted.waiting else None
     outcomes = [
         *(_passed_over(path) for path in passed),
-        *(_outcome(file, document, ended) for file, document in zip(files, documents, strict=True)),
+        *(_outcome(file, document, ended) for file, document in zip(fresh, documents, strict=True)),
     ]
+    taken |= {file.key: file for file, document in zip(fresh, documents, strict=True) if not document["problem"]}
     if wanted.deleting and any(path.failed for path in passed):
         err.print(plain("nothing is deleted, since not everything could be read", "yellow"))
     elif wanted.deleting:
         kept = {file.key for file in files} | {wanted.prefix + path.key for path in passed}
         outcomes += _deleted(muniment, wanted, kept)
-    _tell(wanted, answers, outcomes)
+    if outcomes:
+        _tell(wanted, answers, outcomes)
     return any(outcome.what in {"failed", "waiting"} for outcome in outcomes)
 
 
-def _watch(muniment: Muniment, wanted: Wanted) -> None:
-    """Again after each change, until Ctrl-C."""
+def _watch(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> None:
+    """Again after each change, until Ctrl-C; what failed for now is tried again with the next one."""
     err.print("watching for changes; Ctrl-C ends it")
     for _ in late("watchfiles").watch(*wanted.paths, step=_SETTLE_MS, raise_interrupt=False):
         try:
-            _once(muniment, wanted)
-        except NothingToAdd as nothing:
-            err.print(plain(nothing.detail, "yellow"))
+            _once(muniment, wanted, taken)
+        except Problem as problem:
+            if not problem.retryable and not isinstance(problem, NothingToAdd):
+                raise
+            err.print(plain(problem.detail or problem.title, "yellow"))
 
 
 def _ensure(muniment: Muniment, collection: str) -> None:

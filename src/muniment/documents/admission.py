@@ -38,7 +38,7 @@ async def require_room(connection: AsyncConnection, more: int, limit: int) -> No
     if waiting + more <= limit:
         return
     # In the order of arrival, whoever waits the longest has waited for about as many as wait now.
-    since = await connection.scalar(select(versions.c.created_at).where(at_work).limit(1))
+    since = await connection.scalar(select(func.min(versions.c.created_at)).where(at_work))
     waited = 0.0 if since is None else (now() - since).total_seconds()
     pause = waited * (waiting + more - limit) / max(waiting, 1)
     raise QueueFull(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import HISTORY
 from muniment.documents import registry
-from muniment.documents.base import ATTEMPTS, Base, OfDocumentJob, Retire
+from muniment.documents.base import ATTEMPTS, Base, OfDocumentJob, Retire, blob_key
 from muniment.documents.contract import Discrepancy, DiscrepancyKind, Reconcile, Reconciled
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import documents, jobs, readers, versions
@@ -174,7 +174,7 @@ class Reconciling(Base):
             for some in _slices(ids):
                 await indexing.remove(index, "version", some)
         for suspect in found.get("orphan-blobs", ()):
-            await self._parts.blobs.delete(f"documents/{suspect.id}")
+            await self._parts.blobs.delete(blob_key(suspect.id))
         await self._index_again([suspect.id for suspect in found.get("missing-points", ())])
         await self._retire(found.get("late-history", ()))
         wrong = [suspect.id for suspect in found.get("wrong-readers", ())]
