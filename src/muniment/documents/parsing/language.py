@@ -43,7 +43,7 @@ def language_of(parsed: Parsed) -> str | None:
     """Its ISO 639-1 code; null for a text that is short, or could be in several."""
     sample = _sample(parsed)
     words = len(sample.split())
-    letters = sum(c.isalpha() for c in sample)
+    letters = sum(map(str.isalpha, sample))
     if letters < _FEWEST_UNSPACED:
         return None
     told = _identifier().FindLanguage(sample)

@@ -1,6 +1,7 @@
 """XML of strangers: bounded, without entities, and read element by element."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
@@ -45,7 +46,6 @@ def elements(pieces: Iterable[bytes], depth: int) -> Iterator[Element]:
     it, and without a prefix elsewhere. Raises FileBroken, ParserLimit.
     """
     parser: Any = XMLPullParser(("start", "end"))  # its stub cannot say what these two events bring
-    names = _Names()
     path: list[Element] = []
     held = before = 0
     try:
@@ -63,7 +63,7 @@ def elements(pieces: Iterable[bytes], depth: int) -> Iterator[Element]:
                         raise _too_much(len(path))
                     continue
                 path.pop()
-                names.shorten(element)
+                _shorten(element)
                 if len(path) == depth:
                     yield element
                     held = before
@@ -106,21 +106,21 @@ def scan(
         raise _damaged() from failed
 
 
-class _Names(dict[str, str]):
-    """Names as they are looked up here, by those that the parser gives."""
+@lru_cache(maxsize=4096)
+def _name(given: str) -> str:
+    """A name as it is looked up here, by that which the parser gives."""
+    space, _, local = given[1:].rpartition("}") if given.startswith("{") else ("", "", given)
+    prefix = _PREFIXES.get(space)
+    return local if prefix is None else f"{prefix}:{local}"
 
-    def __missing__(self, name: str) -> str:
-        space, _, local = name[1:].rpartition("}") if name.startswith("{") else ("", "", name)
-        prefix = _PREFIXES.get(space)
-        self[name] = local if prefix is None else f"{prefix}:{local}"
-        return self[name]
 
-    def shorten(self, element: Element) -> None:
-        element.tag = self[element.tag]
-        if any(name[0] == "{" for name in element.attrib):
-            said = {self[name]: value for name, value in element.attrib.items()}
-            element.attrib.clear()
-            element.attrib.update(said)
+def _shorten(element: Element) -> None:
+    element.tag = _name(element.tag)
+    # Asked for its attributes, an element that has none makes room for them.
+    if (names := element.keys()) and "{" in "".join(names):
+        said = {_name(name): value for name, value in element.items()}
+        element.attrib.clear()
+        element.attrib.update(said)
 
 
 def _without_entities(pieces: Iterable[bytes]) -> Iterator[bytes]:
