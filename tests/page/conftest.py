@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from kit.running import RunningHouse, running
 from muniment.sdk import File, Muniment
@@ -15,7 +15,7 @@ from page.visitor import BIG, EMOJI, HOSTILE, HOSTILE_NAME, sign_in
 
 HANDBOOK = Path(__file__).parents[2] / "examples" / "handbook" / "everyone"
 FILES = ("techspec-alert-router.md", "remote-work-policy-2026.md", "probe-p3-manual.pdf", "staff-faq.html")
-DEFAULT_MS = 10_000
+DEFAULT_MS = 30_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,11 +58,58 @@ def _wait(muniment: Muniment, run: str) -> None:
         time.sleep(0.05)
 
 
+class Tabs:
+    """A browser's: one that stays signed in, for all who need none of their own. And what went wrong in any."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser, self._address = browser, address
+        self._shared: Page | None = None
+        self.own: list[Page] = []
+        self.complaints: list[str] = []
+
+    async def shared(self, address: str) -> Page:
+        """To make a tab of one's own takes three times as long as all else of a visit."""
+        if self._shared is None:
+            self._shared = await self.new()
+            await self._shared.goto("/")
+            await sign_in(self._shared)
+            await self._shared.locator("main").wait_for()
+        else:
+            await self._shared.goto("about:blank")  # so that the next address is loaded and not only moved to
+        await self._shared.goto(f"/{address}")
+        return self._shared
+
+    async def new(self, **options: object) -> Page:
+        context = await self._browser.new_context(base_url=self._address, **options)
+        page = await context.new_page()
+        page.set_default_timeout(DEFAULT_MS)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._listen)
+        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        return page
+
+    def _listen(self, said: ConsoleMessage) -> None:
+        if "Content Security" in said.text:
+            self.complaints.append(said.text)
+
+    async def tidy(self) -> None:
+        """As before the test: nothing routed elsewhere, no tab of its own."""
+        if self._shared is not None:
+            await self._shared.unroute_all(behavior="ignoreErrors")
+            await self._shared.emulate_media(color_scheme="null")
+        for page in self.own:
+            await page.context.close()
+        self.own.clear()
+        complaints, self.complaints = self.complaints, []
+        assert complaints == []
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
+async def tabs(chromium: str, served: RunningHouse) -> AsyncIterator[Tabs]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield Tabs(browser, served.address)
         await browser.close()
 
 
@@ -70,25 +117,21 @@ Visit = Callable[..., Awaitable[Page]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, served: RunningHouse) -> AsyncIterator[Visit]:
-    """Opens an address of the page, signed in unless told otherwise; no script fails, no policy is broken."""
-    complaints: list[str] = []
-    contexts = []
+async def visit(tabs: Tabs) -> AsyncIterator[Visit]:
+    """Opens an address of the page, signed in unless told otherwise; no script fails, no policy is broken.
 
-    async def go(address: str = "", *, signed_in: bool = True, **options: object) -> Page:
-        context = await browser.new_context(base_url=served.address, **options)
-        contexts.append(context)
-        page = await context.new_page()
-        page.set_default_timeout(DEFAULT_MS)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    `alone` opens it in a tab of its own, for a test that ends its session or asks for another kind of browser.
+    """
+
+    async def go(address: str = "", *, signed_in: bool = True, alone: bool = False, **options: object) -> Page:
+        if signed_in and not alone and not options:
+            return await tabs.shared(address)
+        page = await tabs.new(**options)
+        tabs.own.append(page)
         await page.goto(f"/{address}")
         if signed_in:
             await sign_in(page)
         return page
 
     yield go
-    for context in contexts:
-        await context.close()
-    assert complaints == []
+    await tabs.tidy()

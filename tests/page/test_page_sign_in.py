@@ -24,7 +24,7 @@ async def test_escape_does_not_open_what_is_closed(visit):
 
 
 async def test_a_reload_stays_signed_in_and_signing_out_ends_the_session(visit):
-    page = await visit()
+    page = await visit(alone=True)
     await page.locator("#ask").wait_for()
     await page.reload()
     await page.locator("#ask").wait_for()
@@ -38,7 +38,7 @@ async def test_a_reload_stays_signed_in_and_signing_out_ends_the_session(visit):
 
 
 async def test_a_session_that_ends_asks_again_and_loses_nothing(visit):
-    page = await visit()
+    page = await visit(alone=True)
     await page.locator("#ask").wait_for()
     refresh = await page.evaluate("sessionStorage.getItem('muniment.refresh_token')")
     await page.request.post("/api/v1/auth/logout", data={"refresh_token": refresh})
@@ -52,7 +52,7 @@ async def test_a_session_that_ends_asks_again_and_loses_nothing(visit):
 
 
 async def test_a_server_that_is_gone_is_said(visit):
-    page = await visit()
+    page = await visit(alone=True)
     await page.locator("#ask").wait_for()
     await page.context.set_offline(True)
     await page.get_by_label("Your question").fill("Is anybody there?")
