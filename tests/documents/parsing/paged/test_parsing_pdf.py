@@ -139,6 +139,14 @@ def test_lines_lie_in_the_text_and_on_their_pages(evaldata) -> None:
         assert drawn > 0.9 * len("".join(found.text.split()))
 
 
-def test_a_large_file_without_an_end_is_not_searched() -> None:
-    with pytest.raises(FileBroken, match="cut short"):
-        parsed(b"%PDF-1.7\n" + b"\x00" * 1_100_000, name="a.pdf", file_bytes=1_000_000)
+@pytest.mark.parametrize("end", [b"", b"startxref\n1\n%%EOF", b"startxref\n999999999999\n%%EOF"])
+def test_a_large_file_without_an_end_is_not_searched(end: bytes) -> None:
+    with pytest.raises(FileBroken, match="it has no end"):
+        parsed(b"%PDF-1.7\n" + b"\x00" * 1_100_000 + end, name="a.pdf", file_bytes=1_000_000)
+
+
+def test_a_large_file_with_an_end_is_read(pdf) -> None:
+    assert (
+        parsed(pdf([[(12, 72, 700, "The probe is warm.")]]), name="a.pdf", file_bytes=1).text
+        == "The probe is warm."
+    )

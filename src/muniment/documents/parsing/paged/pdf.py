@@ -26,6 +26,10 @@ _UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010fffd]")
 _OCR_SCALE = 200 / 72
 _OCR_PIXELS = 20_000_000
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
+_END, _TABLE = re.compile(rb"startxref\s+(\d{1,12})\b"), re.compile(rb"xref|\d\s+obj\b")
+_MOST_JUNK = 2048
+"""What may stand before the PDF in its file, and shifts all places in it."""
+
 _NO_TITLE = re.compile(
     r"(?:microsoft (?:word|powerpoint|excel) - .*|untitled.*|\S+\.\w{2,4}|title|pii: .*)", re.IGNORECASE
 )
@@ -36,7 +40,7 @@ def parse_pdf(source: Source) -> Parsed:
 
     Raises FileBroken, FileEncrypted, FileEmpty, OcrMissing, ParserLimit.
     """
-    if source.size_bytes > source.limits.file_bytes and b"startxref" not in source.tail:
+    if source.size_bytes > source.limits.file_bytes and not _has_an_end(source):
         # It would be searched from end to end for what may be left of it.
         raise FileBroken("the PDF is cut short: it has no end; export it anew and upload that")
     document = open_pdf(source.path)
@@ -72,6 +76,16 @@ def parse_pdf(source: Source) -> Parsed:
         blocks=tuple(growing.blocks),
         lines=laid.lines,
     )
+
+
+def _has_an_end(source: Source) -> bool:
+    """Whether the file's last words lead to its table of objects."""
+    said = _END.findall(source.tail)
+    if not said:
+        return False
+    with source.path.open("rb") as file:
+        file.seek(int(said[-1]))
+        return _TABLE.search(file.read(_MOST_JUNK)) is not None
 
 
 class _Pages:
