@@ -7,7 +7,9 @@ import numpy as np
 
 from muniment.generation.contract import Quote, Sentence
 from muniment.generation.sentences import Candidate, asks
+from muniment.generation.tables import Row
 from muniment.kernel.model import Matrix
+from muniment.text.terms import terms
 
 MOST_QUOTES = 3
 SHORTLIST = 8
@@ -16,7 +18,8 @@ SHORTLIST = 8
 _UNDER = 0.5
 _RANK = 0.15
 _TYPE = 0.1
-_ROW, _RETOLD, _JOINED = 0.3, 0.5, 0.3
+_ROW, _NAMELESS_ROW, _RETOLD, _JOINED = 0.05, 0.3, 0.5, 0.3
+_LACKS = 0.25
 _NEW_COVERAGE, _AS_NEAR = 0.12, 0.85
 _OF_BEST = 0.7
 _LEAST = 0.45
@@ -29,6 +32,7 @@ _WHEN = re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|ti
 _WHO = re.compile(r"\bwho(?:m|se)?\b|\bwhere\b", re.IGNORECASE)
 _WHY = re.compile(r"\bwhy\b|\bwhat (?:caused|led to|made)\b|\bfor what reason\b", re.IGNORECASE)
 
+_ASKING = frozenset(terms("how many much long far old often tall large big high fast"))
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|half|hundred|thousand|million)\b",
     re.IGNORECASE,
@@ -53,15 +57,22 @@ def shortlist(found: Sequence[Candidate], weights: Mapping[str, float], most: in
     """The sentences worth embedding: those that cover the question, of the best sources first."""
     # The first of those that say the same: repeated text must not crowd out the rest.
     distinct = {candidate.text: candidate for candidate in reversed(found)}
-    return sorted(distinct.values(), key=lambda c: -(coverage(c, weights) + _place(c)))[:most]
+    return sorted(distinct.values(), key=lambda c: -(coverage(c, weights) + _place(c, weights)))[:most]
 
 
-def _place(candidate: Candidate) -> float:
-    """What speaks for it besides its words: rows of tables, and sentences that need another, say less."""
-    row = _ROW if " | " in candidate.text else 0.0
-    retold = _RETOLD if not candidate.joined and asks(candidate.text) else 0.0
-    joined = _JOINED if candidate.joined else 0.0
-    return _RANK / (1 + candidate.source) - row - retold - joined
+def identifying(found: Sequence[Candidate], weights: Mapping[str, float]) -> frozenset[str]:
+    """The terms that tell what the question is about: the rarest of those that any sentence holds."""
+    held = frozenset[str]().union(*(candidate.terms for candidate in found)) & weights.keys() - _ASKING
+    return frozenset(term for term in held if weights[term] == max(weights[other] for other in held))
+
+
+def _place(candidate: Candidate, weights: Mapping[str, float]) -> float:
+    """What speaks for it besides its words: what needs another sentence, or a header that it lacks, says less."""
+    row = candidate.row
+    against = 0.0 if row is None else _ROW if row.names and candidate.terms & weights.keys() else _NAMELESS_ROW
+    against += _RETOLD if not candidate.joined and asks(candidate.text) else 0.0
+    against += _JOINED if candidate.joined else 0.0
+    return _RANK / (1 + candidate.source) - against
 
 
 def choose(
@@ -74,29 +85,45 @@ def choose(
     """One to three of the shortlist, best first: each covers more or is about as near, none repeats."""
     near = dense @ asked[0] if dense is not None and asked is not None else np.full(len(found), 0.4, np.float32)
     scores = [
-        coverage(c, weights) + float(near[i]) + _place(c) + _TYPE * _fits(question, c.text)
+        coverage(c, weights) + float(near[i]) + _place(c, weights) + _TYPE * _fits(question, c.text)
         for i, c in enumerate(found)
     ]
-    order = sorted(range(len(found)), key=lambda i: -scores[i])
+    least = max(_LEAST, _OF_BEST * max(scores, default=0.0))
+    about = identifying(found, weights)
+    lacks = [not about & (c.terms | c.under) for c in found]
+    order = sorted((i for i in range(len(found)) if scores[i] >= least), key=lambda i: -scores[i])
+    # Only the first must hold what the question is about: what adds to it may say that in other words.
+    firsts = sorted(order, key=lambda i: _LACKS * lacks[i] - scores[i])[:1]
     chosen: list[int] = []
     covered: set[str] = set()
-    for i in order:
-        if len(chosen) == MOST_QUOTES or scores[i] < max(_LEAST, _OF_BEST * scores[order[0]]):
-            break
+    for i in dict.fromkeys((*firsts, *order)):
         new = {t for t in weights if t in found[i].terms and t not in covered}
         gain = sum(weights[t] for t in new) / (sum(weights.values()) or 1)
-        adds = gain >= _NEW_COVERAGE or (dense is not None and near[i] >= _AS_NEAR * near.max())
-        if chosen and (not adds or any(_same(found, dense, i, j) for j in chosen)):
-            continue
-        chosen.append(i)
-        covered |= found[i].terms
-    return [found[i] for i in chosen]
+        row = next((found[j].row for j in chosen if found[j].row), None)
+        if found[i].row:
+            alike = row is not None and _matches(found[i].row, weights) == _matches(row, weights)
+        else:
+            beside = row is not None and lacks[i] and not lacks[chosen[0]]
+            alike = dense is not None and bool(near[i] >= _AS_NEAR * near.max()) and not beside
+        adds = not chosen or gain >= _NEW_COVERAGE or alike
+        if adds and not any(_same(found, dense, i, j) for j in chosen):
+            chosen.append(i)
+            covered |= found[i].terms
+    return [found[i] for i in chosen[:MOST_QUOTES]]
+
+
+def _matches(row: Row | None, weights: Mapping[str, float]) -> frozenset[tuple[int, str]]:
+    """What a row holds of the question, and in which column: rows alike in this answer it alike."""
+    cells = row.cells if row else ()
+    return frozenset((c, term) for c, cell in enumerate(cells) for term in terms(cell) if term in weights)
 
 
 def _same(found: Sequence[Candidate], dense: Matrix | None, i: int, j: int) -> bool:
     a, b = found[i], found[j]
     if a.source == b.source and a.start < b.end and b.start < a.end:
         return True
+    if a.row and b.row:
+        return a.row.cells == b.row.cells
     words = len(a.terms & b.terms) / (len(a.terms | b.terms) or 1)
     return words >= _SAME_WORDS or (dense is not None and float(dense[i] @ dense[j]) >= _SAME_MEANING)
 
@@ -112,6 +139,8 @@ def _fits(question: str, text: str) -> float:
 
 def said(candidate: Candidate) -> Sentence:
     """The candidate as a sentence of an answer; its white space is that of running text."""
+    header = candidate.row.header if candidate.row else None
+    spans = [(candidate.start, candidate.end), *([header] if header else [])]
     return Sentence(
-        text=candidate.text, quotes=(Quote(source=candidate.source, start=candidate.start, end=candidate.end),)
+        text=candidate.text, quotes=tuple(Quote(source=candidate.source, start=a, end=b) for a, b in spans)
     )

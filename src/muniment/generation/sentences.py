@@ -1,18 +1,18 @@
 """Which sentences of a source may be quoted by themselves: no headings, no boilerplate, no dangling beginnings."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from muniment.generation.contract import Source
-from muniment.text.sentences import sentences
+from muniment.generation.tables import LONGEST_ROW, Row, reading, statements
 from muniment.text.terms import terms
 
 LONGEST, SHORTEST = 600, 12
+_LONGEST_CAPTION = 200
 _MARKER = re.compile(r"(?:[-*+\u2022\u2023\u25e6\u25aa\u25cf]|\(?(?:\d{1,3}|[A-Za-z])[.)]|>)\s+(?:\[[ xX]\]\s+)?")
 _FENCE = re.compile(r"```|~~~")
 _RULE = re.compile(r"[\s|:\-=_*+]+")
-_HEADER_ROW = re.compile(r"\|[^\n]*\n\s*\|[\s|:\-]+(?:\n|$)")
 _TITLE_LINE = re.compile(r"#{1,6}\s|<!--|\*\*[^*]+\*\*:?$|__[^_]+__:?$")
 _ENDED = re.compile(r"[.!:;\u2026\u3002\uff01\uff61\u0964][\"'\u201d\u2019\u00bb)\]*_`\u300d\u300f]*(?:\[\d+\])*$")
 _BOILERPLATE = re.compile(
@@ -39,9 +39,9 @@ _DANGLING = re.compile(
 
 
 class Candidate(NamedTuple):
-    """A span of a source that may be quoted, its terms, and those of what it stands under: title and headings.
+    """A span of a source that may be quoted, its terms, and those of what it stands under: title, heading, header.
 
-    `joined`: it holds a second sentence, which refers back to the first.
+    `joined`: it holds a second sentence, which refers back to the first. `row`: it is one of a table.
     """
 
     source: int
@@ -51,6 +51,7 @@ class Candidate(NamedTuple):
     terms: frozenset[str]
     under: frozenset[str]
     joined: bool = False
+    row: Row | None = None
 
 
 class Quotable(NamedTuple):
@@ -62,26 +63,38 @@ class Quotable(NamedTuple):
     joined: bool
     answer: int
     """Where what it says itself begins: behind the question that it answers, if it holds one."""
+    above: str = ""
+    """What stands over it, if it is a row: the line before the table, and the names of the columns."""
+    row: Row | None = None
 
 
-def candidates(sources: Sequence[Source], language: str | None) -> list[Candidate]:
-    """What may be quoted, in the order of the sources."""
+def candidates(sources: Sequence[Source], language: str | None, asked: Collection[str] = ()) -> list[Candidate]:
+    """What may be quoted, in the order of the sources; of long rows the columns that hold what is `asked`."""
     found = []
     for number, source in enumerate(sources):
-        for start, end, heading, joined, answer in quotable(source):
-            text = " ".join(source.text[start:end].split())
-            over = " ".join((source.title, heading or " ".join(source.section), source.text[start:answer]))
+        for start, end, heading, joined, answer, above, row in quotable(source):
+            over = (source.title, heading or " ".join(source.section), above, source.text[start:answer])
             own = frozenset(terms(source.text[answer:end], language))
-            found.append(Candidate(number, start, end, text, own, frozenset(terms(over, language)), joined))
+            text = reading(row, asked, language) if row and row.names else " ".join(source.text[start:end].split())
+            if len(text) <= LONGEST_ROW or row is None:
+                under = frozenset(terms("\n".join(over), language))
+                found.append(Candidate(number, start, end, text, own, under, joined, row))
     return found
 
 
 def quotable(source: Source) -> Iterator[Quotable]:
     """Spans that can be read alone; what refers back is joined with what is before it, as an answer may be."""
-    text, before, heading = source.text, None, ""
+    text, before, heading, above = source.text, None, "", ""
     names = {_plain(name) for name in (source.title, *source.section)}
-    for start, end in _prose(text):
+    for start, end, row in _pieces(source):
         piece = text[start:end]
+        if row is not None:
+            before = None
+            if any(character.isalnum() for character in piece):
+                over = "\n".join((above, *row.names))
+                yield Quotable(start, end, heading, joined=False, answer=start, above=over, row=row)
+            continue
+        above = piece if len(piece) <= _LONGEST_CAPTION else ""
         if not _is_sentence(piece, names):
             heading = piece if _TITLE_LINE.match(piece) else heading
             before = None
@@ -106,15 +119,17 @@ def asks(piece: str) -> bool:
     return piece.endswith("?") or _ASKED.search(piece) is not None
 
 
-def _prose(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences outside code, each without its list marker."""
+def _pieces(source: Source) -> Iterator[tuple[int, int, Row | None]]:
+    """Rows, and sentences outside code, each without its list marker."""
     in_code = False
-    for start, end in sentences(text):
-        if _FENCE.match(text, start):
+    for start, end, row in statements(source):
+        if row is not None:
+            yield start, end, row
+        elif _FENCE.match(source.text, start):
             in_code = not in_code
-        elif not in_code and not _HEADER_ROW.match(text, start):
-            marker = _MARKER.match(text, start, end)
-            yield (marker.end() if marker else start), end
+        elif not in_code:
+            marker = _MARKER.match(source.text, start, end)
+            yield (marker.end() if marker else start), end, None
 
 
 def _is_sentence(piece: str, names: set[str]) -> bool:

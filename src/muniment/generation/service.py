@@ -98,6 +98,8 @@ class PassageWriter(Generation):
         """As the contract says: first by the words themselves, then in the cited sources, then in all."""
         if (quote := support.quoted(request.sentence, request.sources, request.cites)) is not None:
             return Checked(verdict="quoted", quotes=(quote,))
+        if quotes := support.row_read(request.sentence, request.sources, request.cites):
+            return Checked(verdict="quoted", quotes=quotes)
         everywhere = range(len(request.sources))
         cited = tuple(number for number in dict.fromkeys(request.cites) if number in everywhere)
         checked = await self._judged(request, cited) if cited else Checked(verdict="unsupported", quotes=())
@@ -116,7 +118,7 @@ class PassageWriter(Generation):
     async def _quotes(self, request: Write, degraded: tuple[str, ...]) -> AsyncGenerator[Written, None]:
         language = language_of(request.question, request.weights) if request.weights else None
         weights = request.weights or dict.fromkeys(terms(request.question), 1.0)
-        found = shortlist(candidates(request.sources, language), weights)
+        found = shortlist(candidates(request.sources, language, weights.keys()), weights)
         vectors = await self._embedded([request.question, *(c.text for c in found)]) if found else None
         asked, dense = (None, None) if vectors is None else (vectors[:1], vectors[1:])
         for chosen in choose(request.question, found, weights, asked, dense) if found else ():

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from muniment.generation.contract import Checked, Quote, Source, Verdict
+from muniment.generation.tables import as_read, reading, statements
 from muniment.kernel.model import Matrix
-from muniment.text.sentences import sentences
 from muniment.text.terms import terms
 
 SHORTLIST = 10
@@ -67,13 +67,23 @@ def quoted(sentence: str, sources: Sequence[Source], cites: Sequence[int]) -> Qu
     return None
 
 
+def row_read(sentence: str, sources: Sequence[Source], cites: Sequence[int]) -> tuple[Quote, ...]:
+    """The row and the header whose words, cell by cell, the sentence is; cited sources first."""
+    for number in sorted(range(len(sources)), key=lambda n: n not in cites):
+        if row := as_read(sentence, sources[number]):
+            spans = [(row.start, row.end), *([row.header] if row.header else [])]
+            return tuple(Quote(source=number, start=start, end=end) for start, end in spans)
+    return ()
+
+
 def pieces(sources: Sequence[Source], only: Sequence[int]) -> list[Piece]:
-    """The sentences of the sources named."""
+    """The sentences of the sources named; the rows of their tables say what their columns are called."""
     return [
-        Piece(number, start, end, source.text[start:end], frozenset(terms(source.text[start:end])))
+        Piece(number, start, end, text, frozenset(terms(text)))
         for number, source in enumerate(sources)
         if number in only
-        for start, end in sentences(source.text)
+        for start, end, row in statements(source)
+        for text in [reading(row) if row and row.names else source.text[start:end]]
     ]
 
 

@@ -193,8 +193,9 @@ class CheckedKnowledge(Knowledge):
                 yield item
 
     async def _checked(self, sentence: Sentence, sources: tuple[Source, ...]) -> Checked:
-        """A quote needs only to be one; everything else is checked."""
+        """A quote needs only to be one; everything else is checked, rows of tables too."""
         quoted = " ".join(sources[q.source].text[q.start : q.end] for q in sentence.quotes)
         if sentence.quotes and quoted.split() == sentence.text.split():
             return Checked(verdict="quoted", quotes=sentence.quotes)
-        return await self._generation.check(Check(sentence=sentence.text, sources=sources, cites=sentence.cites))
+        cites = sentence.cites or tuple(dict.fromkeys(quote.source for quote in sentence.quotes))
+        return await self._generation.check(Check(sentence=sentence.text, sources=sources, cites=cites))
