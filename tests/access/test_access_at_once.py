@@ -1,6 +1,7 @@
 """A change of access holds for every request that starts after its answer, whatever else is under way."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from kit.running import ADMIN_PASSWORD
 from muniment.kernel.model import Nothing
 from muniment.vectors.contract import Found, SearchPoints, Upsert, Vectors
 
-ROUNDS = 2
+ROUNDS = int(os.environ.get("MUNIMENT_TEST_ROUNDS", "1"))
 OPEN, CLOSED, CHANGING = "open", "closed", "changing"
 
 
@@ -112,7 +113,9 @@ async def test_each_change_holds_at_once_while_its_document_is_ingested(http: ht
     run = await scene.replace()
     async with asyncio.TaskGroup() as group:
         background = [group.create_task(scene.keep_replacing(run)), group.create_task(scene.keep_looking())]
-        for _ in range(ROUNDS):
+        rounds = 0
+        while rounds < ROUNDS or scene.current < 2:  # changes have to fall into ingestions
+            rounds += 1
             for who, path, opening, let_in, closing, shut_out in scene.ways():
                 await scene.change(OPEN, who, opening, path, let_in)
                 await asyncio.gather(*map(scene.look, MODES))
@@ -120,8 +123,7 @@ async def test_each_change_holds_at_once_while_its_document_is_ingested(http: ht
                 await asyncio.gather(*map(scene.look, MODES))
         for task in background:
             task.cancel()
-    assert scene.current > ROUNDS
-    assert scene.town.searches > ROUNDS * len(scene.ways()) * 2 * len(MODES)
+    assert scene.town.searches > rounds * len(scene.ways()) * 2 * len(MODES)
     await scene.town.call("admin", "DELETE", f"collections/{scene.collection}")
 
 

@@ -1,7 +1,9 @@
 """A tokenizer that takes nearly every character for a token of its own: the hardest one to keep a limit with."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from tokenizers import Tokenizer
@@ -12,6 +14,7 @@ from tokenizers.processors import TemplateProcessing
 
 from kit.office import Office
 from kit.parsing import parsers_here
+from kit.postgresql import drop_databases, empty_databases
 
 SENTENCE = "the probe reads temperature of load and warns driver when it is too warm for goods in truck"
 WORDS = SENTENCE.split()
@@ -45,6 +48,20 @@ def tokenizer_file(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     tokenizer.save(str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_prefix(postgresql_server: str) -> Iterator[str]:
+    prefix = f"test_{uuid4().hex[:12]}"
+    yield prefix
+    asyncio.run(drop_databases(postgresql_server, prefix))
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, postgresql_prefix: str) -> Iterator[str]:
+    """The same database each time, emptied: to make one takes longer than most tests of it."""
+    yield f"{postgresql_server}&prefix={postgresql_prefix}"
+    asyncio.run(empty_databases(postgresql_server, postgresql_prefix))
 
 
 @pytest.fixture(autouse=True)

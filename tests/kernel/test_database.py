@@ -1,5 +1,6 @@
 import asyncio
 import sys
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -194,6 +195,9 @@ async def test_what_is_no_database(sqlite_url, tmp_path):
             await open_and_close(url)
     with pytest.raises(Unavailable, match="cannot be reached"):
         await open_and_close(f"postgresql://nobody@/?host={tmp_path}")
+    for thread in threading.enumerate():  # of connections that came to nothing, which would outlive the loop
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 10)
 
 
 async def test_a_full_disk_is_unavailable(sqlite_url):

@@ -21,12 +21,44 @@ def server_url(run: str) -> str:
     return str(server.get_uri())
 
 
+EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    SET LOCAL lock_timeout = '30s';
+    SET LOCAL session_replication_role = replica;  -- in any order
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$
+"""
+
+
+async def empty_databases(server: str, prefix: str) -> None:
+    """Delete every row of every database whose name starts with `prefix`; the tables stay."""
+    for name in await _names(server, prefix):
+        connection = await asyncpg.connect(server, database=name)
+        try:
+            await connection.execute(EMPTY)
+        finally:
+            await connection.close()
+
+
 async def drop_databases(server: str, prefix: str) -> None:
     """Drop every database whose name starts with `prefix`."""
+    names = await _names(server, prefix)
+    connection = await asyncpg.connect(server)
+    try:
+        for name in names:
+            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+async def _names(server: str, prefix: str) -> list[str]:
     connection = await asyncpg.connect(server)
     try:
         rows = await connection.fetch("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", prefix)
-        for row in rows:
-            await connection.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
+        return [str(row["datname"]) for row in rows]
     finally:
         await connection.close()
