@@ -56,10 +56,10 @@ def test_a_pattern_is_matched_where_no_file_has_its_name(tmp_path: Path) -> None
 
 def test_the_input_is_a_document(muniment) -> None:
     text = "# From a pipe\n\nThe kiln cools for nine hours."
-    named = ("--key", "kiln.md", "-c", "piped", "--tag", "clay", "--metadata", "team=ovens")
+    named = ("--key", "ovens/kiln.md", "-c", "piped", "--tag", "clay", "--metadata", "team=ovens")
     told = muniment("add", "-", *named, given=text)
     assert told.stdout == "piped: 1 added\n"
-    shown = json.loads(muniment("documents", "show", "piped/kiln.md", "--json").stdout)
+    shown = json.loads(muniment("documents", "show", "piped/ovens/kiln.md", "--json").stdout)
     assert (shown["title"], shown["tags"], shown["metadata"]) == ("From a pipe", ["clay"], {"team": "ovens"})
 
 
@@ -164,3 +164,20 @@ def test_a_full_server_is_waited_for_and_a_vanished_file_fails_alone(tmp_path: P
     documents = [document for answer in answers for document in answer["documents"]]
     assert [bool(document["problem"]) for document in documents] == [False, True]
     assert server.calls == 4
+
+
+class Narrow(Full):
+    """A server that lets one document wait."""
+
+    def upload(self, _collection, files):
+        if len(files) > 1:
+            raise Throttled("full", limit_documents=1, retry_after_seconds=0.01)
+        self.calls = 1
+        return super().upload(_collection, files)
+
+
+def test_more_at_once_than_a_server_ever_takes_is_sent_one_by_one(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "b.md")
+    files = [found for found in sources([tmp_path]) if isinstance(found, Source)]
+    answers = list(Uploading(Narrow(), "c", {}, Steps(None)).upload(files))
+    assert [len(answer["documents"]) for answer in answers] == [1, 1]

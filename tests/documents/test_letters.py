@@ -221,3 +221,12 @@ async def test_runs_of_an_unknown_collection_are_missing(office: Office) -> None
     for who in ("ben", "root"):
         with office.asking(who) as room:
             assert len((await room.list_runs(ListRuns(collection="handbook"))).items) == 1
+
+
+async def test_a_letter_goes_with_its_document(sqlite_office: Office) -> None:
+    office = sqlite_office
+    gone = await office.put("ada", "broken.pdf", "%PDF-1.7 and no more", media_type="application/pdf")
+    with office.asking("ada") as room:
+        assert (await room.list_dead_letters(ListDeadLetters())).items
+        await room.delete(ById(id=gone.id or ""))
+        assert not (await room.list_dead_letters(ListDeadLetters())).items

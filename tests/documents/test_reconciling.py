@@ -12,7 +12,7 @@ from muniment.documents.store import MIGRATIONS, jobs, versions
 from muniment.kernel.database import open_database
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Forbidden
-from muniment.vectors.contract import EngineDown
+from muniment.vectors.contract import EngineDown, EnsureIndex
 
 WORDS = "the probe reads temperature of load and warns driver when it is too warm for goods in truck. "
 LONG = "\n\n".join(f"# Part {n}\n\n{WORDS * 6}" for n in range(6))
@@ -148,3 +148,19 @@ async def test_history_that_was_not_moved_is_moved(sqlite_office: Office, sqlite
     del office.vectors.fails["fetch"]
     await mended(office, "late-history")
     assert len(office.vectors.payloads(history=True)) == 1
+
+
+async def test_an_index_that_is_lost_is_made_anew_and_lost_history_is_no_longer_looked_for(
+    sqlite_office: Office,
+) -> None:
+    office = sqlite_office
+    await office.put("ada", "a.md", WORDS)
+    await office.put("ada", "a.md", LONG)
+    await idle(office)
+    office.vectors.points.clear()
+    await office.vectors.ensure(EnsureIndex(index="other", dimensions=8))
+    found = await look(office, repair=True)
+    assert {"missing-points", "missing-history"} <= set(found)
+    await idle(office)
+    assert await look(office) == {}
+    assert len(await office.passages("ada")) == sum(map(len, office.vectors.points.values()))

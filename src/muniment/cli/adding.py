@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NamedTuple
@@ -42,9 +42,10 @@ class Outcome(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is to be added, where to, and how."""
+    """What is to be added, where to, and how; `called` are the keys of files that have other names."""
 
     paths: Sequence[Path]
+    called: dict[Path, str]
     collection: str
     prefix: str
     options: dict[str, Any]
@@ -96,7 +97,9 @@ def add(
     if delete and not any(path.is_dir() for path in paths):
         raise typer.BadParameter("--delete wants a folder: of what is not in it, the documents are deleted")
     with _input(paths, key, watch=watch) as named, connect(server, data) as muniment:
-        wanted = Wanted(named, collection, prefix, options, not no_ignore, delete, wait_for_it or watch, as_json)
+        called = {path: key for path in named if path not in paths}
+        how = (not no_ignore, delete, wait_for_it or watch, as_json)
+        wanted = Wanted(named, called, collection, prefix, options, *how)
         taken: dict[str, Source] = {}
         failed = _once(muniment, wanted, taken)
         if watch:
@@ -131,7 +134,11 @@ def _input(paths: list[Path], key: str, *, watch: bool) -> Iterator[list[Path]]:
 def _once(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> bool:
     """Add what is there now and not `taken` before, which is noted; whether anything failed."""
     found = list(sources(wanted.paths, ignoring=wanted.ignoring))
-    files = [found._replace(key=wanted.prefix + found.key) for found in found if isinstance(found, Source)]
+    files = [
+        file._replace(key=wanted.prefix + wanted.called.get(file.path, file.key))
+        for file in found
+        if isinstance(file, Source)
+    ]
     passed = [source for source in found if isinstance(source, PassedOver)]
     if not files:
         reasons = "; ".join(f"{p.path}: {p.reason}" for p in passed[:SHOWN_PATHS])
@@ -161,13 +168,14 @@ def _once(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> bool:
 def _watch(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> None:
     """Again after each change, until Ctrl-C; what failed for now is tried again with the next one."""
     err.print("watching for changes; Ctrl-C ends it")
-    for _ in late("watchfiles").watch(*wanted.paths, step=_SETTLE_MS, raise_interrupt=False):
-        try:
-            _once(muniment, wanted, taken)
-        except Problem as problem:
-            if not problem.retryable and not isinstance(problem, NothingToAdd):
-                raise
-            err.print(plain(problem.detail or problem.title, "yellow"))
+    with suppress(KeyboardInterrupt):
+        for _ in late("watchfiles").watch(*wanted.paths, step=_SETTLE_MS):
+            try:
+                _once(muniment, wanted, taken)
+            except Problem as problem:
+                if not problem.retryable and not isinstance(problem, NothingToAdd):
+                    raise
+                err.print(plain(problem.detail or problem.title, "yellow"))
 
 
 def _ensure(muniment: Muniment, collection: str) -> None:

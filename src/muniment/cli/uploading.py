@@ -13,6 +13,15 @@ FILES_A_REQUEST, BYTES_A_REQUEST = 50, 32 << 20
 LONGEST_WAIT_SECONDS = 30
 _CHANGED = "it changed while it was read; add it again"
 
+
+class _NeverRoom(Exception):  # noqa: N818 - an event, not an error of the program
+    """The request holds more documents than the server ever lets wait."""
+
+    def __init__(self, full: Throttled) -> None:
+        super().__init__(full.detail)
+        self.full = full
+
+
 Answer = dict[str, Any]
 """The API's answer to one request; of a file that was not sent, what it would have said."""
 
@@ -45,12 +54,13 @@ class Uploading:
             else:
                 reason = _CHANGED if batch[0].path.exists() else (gone.strerror or str(gone)).lower()
                 yield _refused(batch, [{"problem": Invalid(f"{reason}").document()}])
-        except TooLarge as problem:
+        except (TooLarge, _NeverRoom) as refused:
             # The request may have been too large where each file is not.
             if len(batch) > 1:
                 for file in batch:
                     yield from self._answers([file])
             else:
+                problem = refused.full if isinstance(refused, _NeverRoom) else refused
                 yield _refused(batch, [{"problem": problem.document()}])
         except Problem as problem:
             if problem.status not in (413, 422):
@@ -64,6 +74,8 @@ class Uploading:
             try:
                 answer: Answer = self._muniment.upload(self._collection, asked)
             except Throttled as full:
+                if len(batch) > full.extra.get("limit_documents", len(batch)):
+                    raise _NeverRoom(full) from full
                 wait = min(full.retry_after_seconds or 1, LONGEST_WAIT_SECONDS)
                 self._progress.show(f"the server has no room yet ({full.title}); waiting", 0, None)
                 time.sleep(wait)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, RowMapping, Select, select, true
+from sqlalchemy import Row, RowMapping, Select, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import DeadLetter, DeadLetterMissing, ListDeadLetters, OfDeadLetter
@@ -151,6 +151,8 @@ def _jobs(request: ListDeadLetters, last: str) -> Select[Any]:
         select(jobs, runs.c.document)
         .select_from(jobs.outerjoin(runs, runs.c.id == jobs.c.id))
         .where(jobs.c.state == "failed", true() if operator else run_store.visible(who))
+        # With its document gone there is nothing left to be done; the sweep forgets it.
+        .where(or_(runs.c.document.is_(None), exists().where(documents.c.id == runs.c.document)))
         .order_by(jobs.c.id.desc())
         .limit(request.limit + 1)
     )

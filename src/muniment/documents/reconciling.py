@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, func, select, update
@@ -18,7 +19,7 @@ from muniment.kernel.caller import caller
 from muniment.kernel.jobs import WorkerLost
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Nothing
-from muniment.vectors.contract import AnyOf, DeletePoints, Filter, NoneOf, Range, TallyPoints
+from muniment.vectors.contract import AnyOf, DeletePoints, Filter, IndexMissing, NoneOf, Range, TallyPoints
 
 _log = get_logger(__name__)
 _AT_ONCE = 200
@@ -32,7 +33,7 @@ _CURES: Mapping[DiscrepancyKind, str] = {
     "wrong-readers": "told to the index again",
     "orphan-blobs": "deleted",
     "missing-blobs": "the original bytes are lost: upload the file again",
-    "missing-history": "points of a replaced version are lost: it can be read, but not found as of its time",
+    "missing-history": "points of a replaced version are lost: it stays readable, and is no longer looked for",
     "late-history": "moved to the history index",
     "stuck-versions": "ended as failed: retry their runs, or upload them again",
 }
@@ -177,6 +178,9 @@ class Reconciling(Base):
             await self._parts.blobs.delete(blob_key(suspect.id))
         await self._index_again([suspect.id for suspect in found.get("missing-points", ())])
         await self._retire(found.get("late-history", ()))
+        for index, ids in _by_index(found.get("missing-history", ())).items():
+            for some in _slices(ids):
+                await self._accept_loss(index, some)
         wrong = [suspect.id for suspect in found.get("wrong-readers", ())]
         stuck = [suspect.id for suspect in found.get("stuck-versions", ())]
         lost = WorkerLost("its work was lost; retry its run, or upload it again").document()
@@ -201,13 +205,21 @@ class Reconciling(Base):
                 AnyOf(field="version", values=(row.id,)),
                 Range(field="chunk", gte=float(row.chunks)),
             )
-            await self._parts.indexing.vectors.delete(DeletePoints(index=row.index_name, filter=beyond))
+            with suppress(IndexMissing):  # it is made anew
+                await self._parts.indexing.vectors.delete(DeletePoints(index=row.index_name, filter=beyond))
         ids = [row.document for row in rows]
         async with self._database.write() as connection:
             for some in _slices(ids):
                 found = (await connection.execute(select(documents).where(documents.c.id.in_(some)))).all()
                 for row in found:
                     await self._enqueue_for(connection, "reindex", row)
+
+    async def _accept_loss(self, index: str, version_ids: Sequence[str]) -> None:
+        """Replaced versions whose points are lost: their vectors are known to nobody any more."""
+        await self._parts.indexing.remove(index, "version", version_ids)
+        async with self._database.write() as connection:
+            lost = update(versions).where(versions.c.id.in_(version_ids), versions.c.state == "retired")
+            await connection.execute(lost.values(index_name=None))
 
     async def _retire(self, late: Sequence[Suspect]) -> None:
         async with self._database.write() as connection:
@@ -234,7 +246,12 @@ def _points(held: Mapping[str, Mapping[str, int]], facts: _Facts) -> Iterator[Su
             if settled and (row is None or not _is_searched(row) or row.index_name != index):
                 yield Suspect("orphan-points", version, index)
     for row in facts.versions.values():
-        if not _is_searched(row) or row.id in facts.moving or row.document in facts.moving:
+        if (
+            not _is_searched(row)
+            or row.index_name is None
+            or row.id in facts.moving
+            or row.document in facts.moving
+        ):
             continue
         if held.get(row.index_name, {}).get(row.id, 0) != row.chunks:
             yield Suspect(

@@ -135,13 +135,15 @@ class Runs(Base):
         if "collections:admin" in who.scopes:
             return run
         who.require("documents:write")
-        if run.principal == who.principal:
-            return run
+        row = None
         if run.document is not None:
             async with self._database.read() as connection:
                 row = await registry.document(connection, run.document)
-            if row is not None and access.may_read(access.holding(row), who) and (await self._found(row)).writable:
-                return run
+        if row is None and run.principal == who.principal:
+            return run
+        # Who began it and has lost the document since may no longer change what becomes of it.
+        if row is not None and access.may_read(access.holding(row), who) and (await self._found(row)).writable:
+            return run
         raise Forbidden("only who began a run, or may change its document, may do this", run=run_id)
 
     async def _shown_runs(self, rows: Sequence[Row[Any]]) -> tuple[Run, ...]:

@@ -44,7 +44,7 @@ class Uploads:
         self._collections, self._documents = collections, documents
 
     async def multipart(self, http: Request) -> Response:
-        """Files in a form; whose collection it is, and if there is room, is asked before the first byte is read."""
+        """Files in a form; whose collection it is, and if there is room, is asked before a byte is read."""
         collection = in_address("collection", http.path_params["collection"])
         await self._check_member(collection)
         limit = self._settings.upload_limit_bytes

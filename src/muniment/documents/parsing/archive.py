@@ -41,13 +41,13 @@ class Archive:
         """
         member = self._members.get(_plain(name))
         if member is None:
-            raise FileBroken(f"{name} is missing in the file; save it anew and upload that")
+            raise FileBroken("a part is missing in the file; save it anew and upload that")
         if member.flag_bits & _ENCRYPTED:
             raise FileEncrypted("the file is protected by a password; upload an unprotected copy")
         try:
             yield from self._unpacked(member)
         except _DAMAGE as failed:
-            raise FileBroken(f"{name} in the file is damaged; save it anew and upload that") from failed
+            raise FileBroken("a part of the file is damaged; save it anew and upload that") from failed
 
     def read(self, name: str) -> bytes:
         """All of the member's content. Raises what `pieces` raises."""
