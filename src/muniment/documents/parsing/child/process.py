@@ -18,6 +18,7 @@ START_SECONDS = 60
 CHILD = "muniment.documents.parsing.child"
 _KEPT = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TESSDATA_PREFIX", "VIRTUAL_ENV")
 _TRACE_BYTES = 65_536
+_MOST_CROWDED = 4.0
 _OUT_OF_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"Cannot allocate memory")
 """What native libraries say when they end the process because there is no memory left."""
 
@@ -85,7 +86,7 @@ class Child:
         if self._is_closed:
             raise stopping()
         process = self._process or await self._start()
-        is_whole, bound = False, asyncio.timeout(seconds)
+        is_whole, bound = False, asyncio.timeout(seconds * _crowding())
         try:
             async with bound:
                 assert process.stdin is not None
@@ -196,6 +197,14 @@ class Child:
             pass
         await self._errors
         await process.wait()
+
+
+def _crowding() -> float:
+    """By how much the clock outruns the work: what others compute meanwhile is not the file's fault.
+
+    The child's own computing is bounded by RLIMIT_CPU, whatever the clock says.
+    """
+    return min(_MOST_CROWDED, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def stopping() -> Unavailable:
