@@ -33,6 +33,10 @@ COLLECTION = "chaos"
 PATH = f"/api/v1/collections/{COLLECTION}/documents"
 BATCH = 8
 IDLE_SECONDS = 600
+WAIT_SECONDS = 5
+PAUSE_SECONDS = 0.3
+"""Between batches: what waits at the end is worked off before it is counted."""
+
 VICTIMS = {"parser": "documents.parsing", "engine": "vectors.engine"}
 
 
@@ -76,13 +80,14 @@ class House:
                 self._process.wait()
                 self._process, self.running = self._begun()
             return True
-        found = [pid for pid in tree(self._process.pid) if VICTIMS[victim] in _command(pid)]
-        for pid in found[:1]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return False
-        return bool(found)
+        until = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < until:
+            for pid in tree(self._process.pid):
+                if VICTIMS[victim] in _command(pid):
+                    os.kill(pid, signal.SIGKILL)
+                    return True
+            time.sleep(0.02)
+        return False
 
     def client(self) -> Muniment:
         """The server as it is now."""
@@ -118,6 +123,7 @@ class Writer(threading.Thread):
                 )
                 number += 1
             self._put(batch)
+            self.stop.wait(PAUSE_SECONDS)
             if self._chance.random() < 0.2 and self.kept:
                 self._remove(self._chance.choice(sorted(self.kept)))
 
