@@ -18,8 +18,8 @@ SHORTLIST = 8
 _UNDER = 0.5
 _RANK = 0.15
 _TYPE = 0.1
-_ROW, _NAMELESS_ROW, _RETOLD, _JOINED = 0.05, 0.3, 0.5, 0.3
-_LACKS = 0.25
+_ROW, _STRAY_ROW, _RETOLD, _JOINED = 0.05, 0.3, 0.5, 0.3
+_LACKS, _ENOUGH = 0.25, 0.4
 _NEW_COVERAGE, _AS_NEAR = 0.12, 0.85
 _OF_BEST = 0.7
 _LEAST = 0.45
@@ -32,7 +32,7 @@ _WHEN = re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|ti
 _WHO = re.compile(r"\bwho(?:m|se)?\b|\bwhere\b", re.IGNORECASE)
 _WHY = re.compile(r"\bwhy\b|\bwhat (?:caused|led to|made)\b|\bfor what reason\b", re.IGNORECASE)
 
-_ASKING = frozenset(terms("how many much long far old often tall large big high fast"))
+_ASKING = frozenset(terms("how many, how much"))
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|half|hundred|thousand|million)\b",
     re.IGNORECASE,
@@ -43,6 +43,11 @@ _DATE = re.compile(
 )
 _CAUSE = re.compile(r"\b(?:because|caus\w+|due to|owing to|reasons?|since|so that|in order to)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<=[\w,;:(] )[A-Z]\w{2,}")
+
+
+def telling(weights: Mapping[str, float]) -> Mapping[str, float]:
+    """The question's terms that an answer may hold: `much` is rare, and asks."""
+    return {term: weight for term, weight in weights.items() if term not in _ASKING} or weights
 
 
 def coverage(candidate: Candidate, weights: Mapping[str, float]) -> float:
@@ -62,17 +67,25 @@ def shortlist(found: Sequence[Candidate], weights: Mapping[str, float], most: in
 
 def identifying(found: Sequence[Candidate], weights: Mapping[str, float]) -> frozenset[str]:
     """The terms that tell what the question is about: the rarest of those that any sentence holds."""
-    held = frozenset[str]().union(*(candidate.terms for candidate in found)) & weights.keys() - _ASKING
+    held = frozenset[str]().union(*(candidate.terms for candidate in found)) & weights.keys()
     return frozenset(term for term in held if weights[term] == max(weights[other] for other in held))
 
 
 def _place(candidate: Candidate, weights: Mapping[str, float]) -> float:
     """What speaks for it besides its words: what needs another sentence, or a header that it lacks, says less."""
-    row = candidate.row
-    against = 0.0 if row is None else _ROW if row.names and candidate.terms & weights.keys() else _NAMELESS_ROW
+    against = 0.0 if candidate.row is None else _ROW if _is_about(candidate, weights) else _STRAY_ROW
     against += _RETOLD if not candidate.joined and asks(candidate.text) else 0.0
     against += _JOINED if candidate.joined else 0.0
     return _RANK / (1 + candidate.source) - against
+
+
+def _is_about(candidate: Candidate, weights: Mapping[str, float]) -> bool:
+    """Whether a row's cells hold the rarest, or much, of what its header and title, as all rows, do not say."""
+    asked = {term: weight for term, weight in weights.items() if term not in candidate.under} or weights
+    held = [weight for term, weight in asked.items() if term in candidate.terms]
+    is_named = candidate.row is not None and bool(candidate.row.names)
+    is_enough = bool(held) and (max(held) == max(asked.values()) or sum(held) >= _ENOUGH * sum(asked.values()))
+    return is_named and is_enough
 
 
 def choose(
@@ -108,7 +121,7 @@ def choose(
         adds = not chosen or gain >= _NEW_COVERAGE or alike
         if adds and not any(_same(found, dense, i, j) for j in chosen):
             chosen.append(i)
-            covered |= found[i].terms
+            covered |= found[i].terms | (found[i].under if found[i].row else frozenset())
     return [found[i] for i in chosen[:MOST_QUOTES]]
 
 

@@ -24,7 +24,7 @@ from muniment.generation.contract import (
     Writers,
     Written,
 )
-from muniment.generation.extractive import choose, said, shortlist
+from muniment.generation.extractive import choose, said, shortlist, telling
 from muniment.generation.prompt import Cutter, Message, is_refusal, messages
 from muniment.generation.sentences import candidates
 from muniment.kernel.contract import Stream
@@ -117,7 +117,7 @@ class PassageWriter(Generation):
 
     async def _quotes(self, request: Write, degraded: tuple[str, ...]) -> AsyncGenerator[Written, None]:
         language = language_of(request.question, request.weights) if request.weights else None
-        weights = request.weights or dict.fromkeys(terms(request.question), 1.0)
+        weights = telling(request.weights or dict.fromkeys(terms(request.question), 1.0))
         found = shortlist(candidates(request.sources, language, weights.keys()), weights)
         vectors = await self._embedded([request.question, *(c.text for c in found)]) if found else None
         asked, dense = (None, None) if vectors is None else (vectors[:1], vectors[1:])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from muniment.generation.contract import Checked, Quote, Source, Verdict
-from muniment.generation.tables import as_read, reading, statements
+from muniment.generation.tables import Row, as_read, reading, statements
 from muniment.kernel.model import Matrix
 from muniment.text.terms import terms
 
@@ -46,13 +46,14 @@ _OPPOSITES = (
 
 
 class Piece(NamedTuple):
-    """A sentence of a source, and its terms."""
+    """A sentence of a source, and its terms; `owner`: of a table's row, those of its first cell."""
 
     source: int
     start: int
     end: int
     text: str
     terms: frozenset[str]
+    owner: frozenset[str] = frozenset()
 
 
 def quoted(sentence: str, sources: Sequence[Source], cites: Sequence[int]) -> Quote | None:
@@ -79,12 +80,16 @@ def row_read(sentence: str, sources: Sequence[Source], cites: Sequence[int]) -> 
 def pieces(sources: Sequence[Source], only: Sequence[int]) -> list[Piece]:
     """The sentences of the sources named; the rows of their tables say what their columns are called."""
     return [
-        Piece(number, start, end, text, frozenset(terms(text)))
+        Piece(number, start, end, text, frozenset(terms(text)), _owner(row))
         for number, source in enumerate(sources)
         if number in only
         for start, end, row in statements(source)
         for text in [reading(row) if row and row.names else source.text[start:end]]
     ]
+
+
+def _owner(row: Row | None) -> frozenset[str]:
+    return frozenset(terms(next((cell for cell in row.cells if cell), ""))) if row else frozenset()
 
 
 def shortlist(claim: str, found: Sequence[Piece]) -> list[Piece]:
@@ -109,6 +114,10 @@ def judge(claim: str, found: Sequence[Piece], near: Matrix | None, titles: str, 
     covered = 1 - len(missing) / len(content)
     names = _names(claim) - _words(everything) - _words(titles)
     numbers = _numbers(claim) - _numbers(f"{titles} {everything}")
+    if found[bearing[0]].owner:
+        # A number out of a row counts for whom that row names: next to it stands somebody else's.
+        theirs = " ".join(piece.text for piece in found if piece.owner <= set(content))
+        numbers = _numbers(claim) - _numbers(f"{titles} {theirs}")
     nearness = _nearness(bearing, near, closeness)
     in_one = max(sum(term in piece.terms for term in content) for piece in found) / len(content)
     score = (

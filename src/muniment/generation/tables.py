@@ -64,11 +64,13 @@ def reading(row: Row, asked: Collection[str] | None = None, language: str | None
     Of a long one, when something is `asked`, the first cell and those that hold it or stand under such a name.
     """
     said = [column for column, cell in enumerate(row.cells) if cell]
-    if len(whole := _read(row, said)) > _SHORT_ROW and asked is not None:
-        named = [column for column in said if _holds(row.names[column : column + 1], asked, language)]
-        held = [column for column in said if column in named or _holds((row.cells[column],), asked, language)]
-        whole = _read(row, sorted({said[0], *held})) if named else whole
-    return whole
+    whole = _read(row, said)
+    if len(whole) <= _SHORT_ROW or asked is None:
+        return whole
+    named = {column for column in said if _holds(row.names[column : column + 1], asked, language)}
+    held = {column for column in said if _holds((row.cells[column],), asked, language)}
+    shorter = [_read(row, sorted({said[0], *columns})) for columns in (named | held, named)] if named else []
+    return next((text for text in (*shorter, whole) if len(text) <= LONGEST_ROW), whole)
 
 
 def as_read(sentence: str, source: Source) -> Row | None:
