@@ -125,3 +125,12 @@ async def test_a_purge_removes_all_of_a_collection_and_nothing_else(office: Offi
     with office.asking("root") as room:
         status = await room.status(Nothing())
     assert (status.documents, status.chunks) == (1, 1)
+
+
+async def test_a_passage_within_a_table_tells_the_header_above_it(sqlite_office: Office) -> None:
+    rows = "\n".join(f"PN-{n},the probe reads temperature of load {n},{n}.40" for n in range(200))
+    await sqlite_office.put("ada", "parts.csv", f"Part number,Use,Price\n{rows}\n", media_type="text/csv")
+    passages = await sqlite_office.passages("ben")
+    assert len(passages) > 2
+    assert {p.chunk.header for p in passages if p.chunk.span.start} == {"Part number | Use | Price"}
+    assert not any(p.chunk.header in p.chunk.text for p in passages if p.chunk.span.start)

@@ -28,6 +28,8 @@ class ParsersHere:
 
     async def chunk(self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int) -> Chunked:
         words = Tokenizer.from_file(str(tokenizer))
+        words.no_truncation()
+        words.no_padding()
         return chunk(parsed, title=title, tokenizer=words, max_tokens=max_tokens)
 
     async def rectangles(self, path: Path, drawn: Sequence[Drawn]) -> Boxes:

@@ -59,3 +59,15 @@ async def test_a_neighbours_number_is_not_passed_off():
     )
     assert answer.model == "extractive"
     assert {said.verdict for said in answer.sentences} == {"quoted"}
+
+
+async def test_a_row_far_below_its_header_is_read_with_it():
+    deep = "PN-11499 | 36.30\nPN-11500 | 36.40\nPN-11501 | 36.50"
+    found = hit("doc_1", deep, deep, text=f"Part number | Unit price (EUR)\n{deep}")
+    header = "Part number | Unit price (EUR)"
+    told = found.model_copy(update={"chunk": found.chunk.model_copy(update={"header": header})})
+    answer = await CheckedKnowledge(Shelf(told), Said(), least=-0.7).ask(
+        Ask(question="What is the unit price of PN-11500?", model="extractive")
+    )
+    assert answer.answer == "Part number: PN-11500 · Unit price (EUR): 36.40."
+    assert answer.footnotes[0].quote == "PN-11500 | 36.40"

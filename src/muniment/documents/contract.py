@@ -321,7 +321,7 @@ class DocumentBrief(Model):
 
 
 class ChunkText(Model):
-    """`text` = `text[span.start:span.end]` of the version."""
+    """`text` = `text[span.start:span.end]` of the version; `header` names the columns of its table."""
 
     id: str
     text: str
@@ -329,6 +329,7 @@ class ChunkText(Model):
     page: int | None
     section: tuple[str, ...]
     kind: ChunkKind
+    header: str = ""
 
 
 class ParentText(Model):

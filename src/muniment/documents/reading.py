@@ -243,6 +243,7 @@ def _passage(row: Row[Any], collection: str, *, then: datetime | None) -> Passag
             page=row.page,
             section=tuple(row.section),
             kind=row.kind,
+            header=row.header or "",
         ),
         parent=ParentText(text=row.parent_text, span=Span(start=row.parent_start, end=row.parent_end)),
     )

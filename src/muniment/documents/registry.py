@@ -220,6 +220,7 @@ _PASSAGE: Select[Any] = (
         chunks.c.page,
         chunks.c.section,
         chunks.c.kind,
+        chunks.c.header,
         parents.c.span_start.label("parent_start"),
         parents.c.span_end.label("parent_end"),
         parents.c.text.label("parent_text"),

@@ -24,7 +24,10 @@ class Passage(NamedTuple):
     def source(self) -> Source:
         """As generation reads it."""
         first = self.hits[0]
-        return Source(title=first.document.title, section=first.chunk.section, text=self.text)
+        headers = (hit.chunk.header for hit in self.hits if hit.chunk.header not in self.text)
+        return Source(
+            title=first.document.title, section=first.chunk.section, text=self.text, header=next(headers, "")
+        )
 
 
 def passages(hits: Iterable[Hit], most: int) -> list[Passage]:

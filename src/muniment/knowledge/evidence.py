@@ -52,5 +52,5 @@ def covered(weights: Mapping[str, float], present: frozenset[str]) -> float:
 
 def held(hit: Hit, language: str | None) -> frozenset[str]:
     """The terms of a passage and of what it stands under."""
-    text = "\n".join((hit.document.title, *hit.chunk.section, hit.chunk.text))
+    text = "\n".join((hit.document.title, *hit.chunk.section, hit.chunk.header, hit.chunk.text))
     return frozenset(terms(text, language))
