@@ -65,6 +65,8 @@ def main() -> None:
         if watched:
             out.print("Ctrl-C ends it.")
             signal.pause()
+        elif not os.environ.get("DEMO_ONCE"):
+            out.print("No terminal watches: the server ends with this script, and the commands start another.")
 
 
 @contextmanager

@@ -19,10 +19,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
 from kit.sharing import Sharing, rank_of
+
+# As many examples as the default suite has time for; a property that needs more says so itself.
+settings.register_profile("suite", max_examples=40)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -60,6 +60,8 @@ def test_a_list_is_cut_at_its_limit_and_says_so(muniment, tmp_path):
     told = json.loads(muniment("documents", "list", "cut", "--limit", "2", "--json").stdout)
     assert [d["key"] for d in told["items"]] == ["a.md", "b.md"]
     assert told["next_cursor"]
+    everywhere = muniment("documents", "list", "--limit", "500")
+    assert {"cut/a.md", "cut/b.md", "cut/c.md"} <= {row[0] for row in lines(everywhere.stdout)}
     prefixed = muniment("documents", "list", "cut", "--key-prefix", "b", "--json")
     assert [d["key"] for d in json.loads(prefixed.stdout)["items"]] == ["b.md"]
 

@@ -142,7 +142,8 @@ def _once(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> bool:
     passed = [source for source in found if isinstance(source, PassedOver)]
     if not files:
         reasons = "; ".join(f"{p.path}: {p.reason}" for p in passed[:SHOWN_PATHS])
-        raise NothingToAdd(f"there is no file to add ({reasons or 'the folders are empty'})")
+        spared = "; nothing was deleted" if wanted.deleting else ""
+        raise NothingToAdd(f"there is no file to add ({reasons or 'the folders are empty'}){spared}")
     fresh = [file for file in files if taken.get(file.key) != file]
     with steps(quiet=wanted.as_json) as progress:
         _ensure(muniment, wanted.collection)
@@ -152,7 +153,10 @@ def _once(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> bool:
         ended = wait(muniment, answers, progress) if wanted.waiting else None
     outcomes = [
         *(_passed_over(path) for path in passed),
-        *(_outcome(file, document, ended) for file, document in zip(fresh, documents, strict=True)),
+        *(
+            _outcome(wanted.called.get(file.path, str(file.path)), document, ended)
+            for file, document in zip(fresh, documents, strict=True)
+        ),
     ]
     taken |= {file.key: file for file, document in zip(fresh, documents, strict=True) if not document["problem"]}
     if wanted.deleting and any(path.failed for path in passed):
@@ -217,13 +221,13 @@ def _passed_over(passed: PassedOver) -> Outcome:
     return Outcome(str(passed.path), "failed" if passed.failed else "skipped", passed.reason, document)
 
 
-def _outcome(file: Source, document: dict[str, Any], ended: Ended | None) -> Outcome:
+def _outcome(path: str, document: dict[str, Any], ended: Ended | None) -> Outcome:
     what, problem = outcome_of(document, ended)
     if problem is None:
-        return Outcome(str(file.path), what, None, document)
+        return Outcome(path, what, None, document)
     reason = problem["detail"] or problem["title"]
     later = " (the server tries again by itself)" if what == "waiting" else ""
-    return Outcome(str(file.path), what, reason + later, {**document, "problem": problem})
+    return Outcome(path, what, reason + later, {**document, "problem": problem})
 
 
 def _tell(wanted: Wanted, answers: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> None:

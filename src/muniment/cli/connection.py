@@ -14,7 +14,7 @@ import typer
 
 from muniment.cli.profiles import find_profile
 from muniment.cli.terminal import err, steps
-from muniment.kernel.problems import Problem, Unavailable
+from muniment.kernel.problems import Invalid, Problem, Unavailable
 from muniment.kernel.settings import Configuration, ProcessSettings
 from muniment.runfile import Running, read_run_file, unusable
 from muniment.sdk import Muniment
@@ -78,6 +78,11 @@ def _server(server: str | None, data: Path | None) -> Muniment:
     named = server or os.environ.get("MUNIMENT_SERVER")
     if named:
         profile = find_profile(named)
+        if profile is None and "://" not in named:
+            raise Invalid(
+                f"{named!r} is neither an address, as http://127.0.0.1:8765, nor a server that you have signed "
+                "in to; `muniment servers` lists those"
+            )
         if profile is None:
             return Muniment(named, os.environ.get("MUNIMENT_API_KEY"))
         return Muniment(profile.address, os.environ.get("MUNIMENT_API_KEY") or profile.key)

@@ -172,10 +172,10 @@ def _conclude(answer: dict[str, Any]) -> None:
     if answer["abstained"]:
         out.print(plain(answer["answer"]))
         if answer["passages"]:
-            err.print("The nearest passages:")
+            out.print("The nearest passages:")
         for place, hit in enumerate(answer["passages"][:NEAREST], 1):
             for line in hit_lines(place, hit):
-                err.print(line)
+                out.print(line)
     elif answer["footnotes"]:
         out.print()
     for footnote in answer["footnotes"]:

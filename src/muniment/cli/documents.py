@@ -2,13 +2,14 @@
 
 import sys
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from muniment.cli.session import Session, asking, moment, table
+from muniment.cli.session import Column, Session, asking, moment, table
 from muniment.cli.terminal import err, out, plain, print_json
 from muniment.documents.contract import DocumentMissing, DocumentType, ReviewStatus, VersionState
 from muniment.identity.contract import Level
@@ -19,7 +20,7 @@ VersionOption = Annotated[
     int | None, typer.Option("--version", min=1, help="An older version.", show_default="the current one")
 ]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; a script is never asked.")]
 
 app = typer.Typer(no_args_is_help=True, help="Documents: list, show, read, delete, and who may read them.")
 
@@ -51,7 +52,9 @@ def state_of(document: dict[str, Any]) -> str:
 @asking
 def list_documents(
     asked: Session,
-    collection: Annotated[str, typer.Argument(help="The collection.")] = "default",
+    collection: Annotated[
+        str | None, typer.Argument(help="The collection.", show_default="all that you see")
+    ] = None,
     state: Annotated[VersionState | None, typer.Option("--state", help="Of the newest version.")] = None,
     status: Annotated[ReviewStatus | None, typer.Option("--status", help="The review's.")] = None,
     type: Annotated[DocumentType | None, typer.Option("--type", help="Of the document.")] = None,  # noqa: A002 - the API's word
@@ -61,27 +64,31 @@ def list_documents(
     ] = "key",
     limit: LimitOption = 50,
 ) -> None:
-    """List the documents of a collection with their states.
+    """List the documents of a collection, or of all, with their states.
 
     Example: muniment documents list handbook --state failed
     """
-    asked.list(
-        f"/api/v1/collections/{quote(collection, safe='')}/documents",
-        (
-            ("KEY", lambda d: d["key"]),
-            ("STATE", state_of),
-            ("VERSION", lambda d: d["versions"][-1]["number"]),
-            ("CHUNKS", lambda d: d["versions"][-1]["chunks"]),
-            ("MODIFIED", lambda d: moment(d["modified_at"])),
-            ("TITLE", lambda d: d["title"]),
-        ),
-        limit,
-        state=state,
-        status=status,
-        type=type,
-        key_prefix=key_prefix,
-        sort=sort,
+    query = {"state": state, "status": status, "type": type, "key_prefix": key_prefix, "sort": sort}
+    columns: tuple[Column, ...] = (
+        ("STATE", state_of),
+        ("VERSION", lambda d: d["versions"][-1]["number"]),
+        ("CHUNKS", lambda d: d["versions"][-1]["chunks"]),
+        ("MODIFIED", lambda d: moment(d["modified_at"])),
+        ("TITLE", lambda d: d["title"]),
     )
+    if collection is not None:
+        path = f"/api/v1/collections/{quote(collection, safe='')}/documents"
+        asked.list(path, (("KEY", lambda d: d["key"]), *columns), limit, **query)
+        return
+    names = [c["name"] for c in asked.muniment.pages("/api/v1/collections")]
+    found = (d for n in names for d in asked.muniment.pages(f"/api/v1/collections/{n}/documents", **query))
+    items = list(islice(found, limit + 1))
+    if asked.as_json:
+        print_json({"items": items[:limit], "next_cursor": None})
+        return
+    table(items[:limit], (("DOCUMENT", lambda d: f"{d['collection']}/{d['key']}"), *columns))
+    if len(items) > limit:
+        err.print(f"there are more; --limit {2 * limit} shows the next, too")
 
 
 @app.command()

@@ -66,7 +66,9 @@ def doctor(
     if as_json:
         print_json([finding._asdict() for finding in findings])
     for finding in findings if not as_json else ():
-        mark = plain("ok   ", "green") if finding.ok else plain("bad  ", "red")
+        mark = plain("bad  ", "red")
+        if finding.ok:
+            mark = plain("note ", "yellow") if finding.cure else plain("ok   ", "green")
         out.print(mark + plain(f"{finding.what}: {finding.found}"))
         if finding.cure:
             out.print(plain(f"     {finding.cure}"))

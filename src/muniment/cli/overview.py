@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 KILO = 1000
+LEAST_PACE = 5
+"""Documents a minute below which nobody can tell when a queue is worked off."""
+
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -32,7 +35,9 @@ def overview(health: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _documents(numbers: Mapping[str, int]) -> list[tuple[str, str]]:
     waiting, working = numbers.get("runs_queued", 0), numbers.get("runs_running", 0)
     pace = numbers.get("ingested_last_minute", 0)
-    left = f", about {_duration((waiting + working) / pace)} left" if pace and waiting + working else ""
+    left = (
+        f", about {_duration((waiting + working) / pace)} left" if pace >= LEAST_PACE and waiting + working else ""
+    )
     kept = numbers.get("versions_retired", 0)
     history = f", {kept:,} replaced versions" if kept else ""
     dead = numbers.get("runs_failed", 0)

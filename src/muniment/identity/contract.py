@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from muniment.kernel.contract import idempotent
 from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
@@ -35,7 +35,19 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 SubjectName = Annotated[str, StringConstraints(pattern=r"^(user|group):[a-z0-9][a-z0-9._-]{0,62}$")]
 """`user:ada` or `group:eng`, as people write a subject."""
 
-Password = Annotated[Text, StringConstraints(min_length=8, max_length=1024)]
+LEAST_PASSWORD = 8
+
+
+def _long_enough(password: str) -> str:
+    """Said here, in words: the bound alone says "items"."""
+    if len(password) < LEAST_PASSWORD:
+        raise ValueError(f"a password has at least {LEAST_PASSWORD} characters")
+    return password
+
+
+Password = Annotated[
+    Text, AfterValidator(_long_enough), StringConstraints(min_length=LEAST_PASSWORD, max_length=1024)
+]
 
 
 class Principal(Model):

@@ -38,7 +38,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
     if b"\x00" in data:
         wide = unmarked(data)
         if wide is None:
-            raise NotText("the file holds zero bytes: it is no text file; if it is one, " + _CURE)
+            raise NotText(
+                "the file is binary (it holds zero bytes), in no format that is read; if it is text, " + _CURE
+            )
         return normal(_strictly(data, wide))
     try:
         text = data.decode()

@@ -134,7 +134,7 @@ def tell(source: Source) -> Format:
         if said is None or said == claimed:
             raise FileBroken(
                 f"the file is called a {claimed} but does not begin like one: it is damaged, cut short or "
-                "wrongly named; export it anew and upload that"
+                "wrongly named; export it anew and upload that, or name it .txt if it is text"
             )
         claimed = None  # Text given as text may be kept under any name.
     root = _root(source)
