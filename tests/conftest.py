@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
@@ -35,9 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Sharing:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
     config.option.loadscopereorder = False
-    return Sharing(config)
+    return Sharing(config, log)
 
 
 @pytest.fixture
