@@ -173,3 +173,21 @@ async def test_an_index_does_not_grow_on_a_full_disk_but_shrinks(
     assert not shards.delete("main", (AnyOf(field="document", values=("d",)),), 10)
     assert shards.status()[0].points == 0
     shards.close()
+
+
+def test_a_segment_that_is_renamed_while_the_log_is_flushed_is_flushed_under_its_new_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp-open-1").touch()
+    seen: list[str] = []
+
+    def touch(path: Path) -> None:
+        if path.name == "tmp-open-1":
+            path.rename(tmp_path / "open-1")
+            raise FileNotFoundError(path)
+        seen.append(path.name)
+
+    monkeypatch.setattr(edge, "_sync", touch)
+    assert not edge._flushed(tmp_path)
+    assert edge._flushed(tmp_path)
+    assert seen == ["open-1"]

@@ -241,8 +241,8 @@ class EdgeShards:
         The engine leaves it in the page cache, where it outlives this process but not a power cut.
         """
         log = self._index(name).folder / "shard" / "wal"
-        for segment in log.iterdir():
-            _sync(segment)
+        while not _flushed(log):
+            pass
         _sync(log)
 
     def checkpoint(self) -> None:
@@ -334,6 +334,16 @@ def _vector(vectors: object, name: str) -> Any:
     # Points of these shards have named vectors only; the stub leaves open every kind there is.
     assert isinstance(vectors, dict)
     return vectors[name]
+
+
+def _flushed(log: Path) -> bool:
+    """Whether every segment was flushed: a thread of the engine renames new ones between look and touch."""
+    try:
+        for segment in log.iterdir():
+            _sync(segment)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:
