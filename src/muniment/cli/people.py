@@ -115,9 +115,7 @@ def delete_user(asked: Session, name: NameArgument, yes: YesOption = False) -> N
 
     Example: muniment users delete ada
     """
-    asked.confirm(f"Delete the user {name}?", yes=yes)
-    asked.muniment.delete(f"/api/v1/users/{quote(name, safe='')}")
-    asked.tell({"deleted": name}, f"deleted {name}")
+    _delete(asked, "users", name, yes=yes)
 
 
 @groups.command("list")
@@ -177,9 +175,7 @@ def delete_group(asked: Session, name: NameArgument, yes: YesOption = False) -> 
 
     Example: muniment groups delete eng
     """
-    asked.confirm(f"Delete the group {name}?", yes=yes)
-    asked.muniment.delete(f"/api/v1/groups/{quote(name, safe='')}")
-    asked.tell({"deleted": name}, f"deleted {name}")
+    _delete(asked, "groups", name, yes=yes)
 
 
 @keys.command("list")
@@ -229,5 +225,10 @@ def delete_key(asked: Session, name: NameArgument) -> None:
 
     Example: muniment keys delete nightly-sync
     """
-    asked.muniment.delete(f"/api/v1/api-keys/{quote(name, safe='')}")
+    _delete(asked, "api-keys", name, yes=True)
+
+
+def _delete(asked: Session, kind: str, name: str, *, yes: bool) -> None:
+    asked.confirm(f"Delete {name} from the {kind}?", yes=yes)
+    asked.muniment.delete(f"/api/v1/{kind}/{quote(name, safe='')}")
     asked.tell({"deleted": name}, f"deleted {name}")

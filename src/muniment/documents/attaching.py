@@ -1,6 +1,6 @@
 """Attachments as documents of their own: what a version of an e-mail brings, and what it no longer does."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any, NamedTuple
 
@@ -9,14 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionRef
 from muniment.documents import access, registry, run_store
-from muniment.documents.base import (
-    ATTEMPTS,
-    Clean,
-    DocumentChanged,
-    Parts,
-    RunChanged,
-    cleaning,
-)
+from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, Parts, RunChanged, cleaning, once
 from muniment.documents.contract import ParserLimit
 from muniment.documents.deciding import Wanted
 from muniment.documents.fields import Layer
@@ -108,13 +101,9 @@ async def staged(blobs: Blobs, attachments: Sequence[Attachment]) -> Sequence[En
     """The attachments with their bytes in the blob store."""
     found = []
     for file in attachments:
-        bytes_ = await blobs.stage(_once(file.data), limit_bytes=len(file.data))
+        bytes_ = await blobs.stage(once(file.data), limit_bytes=len(file.data))
         found.append(Enclosed(file.name, file.media_type, bytes_))
     return found
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def require_shallow(connection: AsyncConnection, document: Row[Any], most: int) -> None:

@@ -1,6 +1,6 @@
 """What all of documents' use cases stand on, and its settings."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -219,6 +219,11 @@ def cleaning(versions: Sequence[Row[Any]]) -> list[Clean]:
     for version in versions:
         by_index.setdefault(version.index_name, []).append(version.id)
     return [Clean(index=index, versions=tuple(ids), blobs=True) for index, ids in by_index.items()]
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes that are all here, as the blob store takes them."""
+    yield data
 
 
 def missing(document_id: str) -> DocumentMissing:

@@ -1,10 +1,10 @@
 """Where a span of the text is drawn, and pictures of pages."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from muniment.documents import ingest_store
-from muniment.documents.base import blob_key
+from muniment.documents.base import blob_key, once
 from muniment.documents.contract import Content, PageOf, Rectangle, Rectangles, SpanOf, VersionMissing
 from muniment.documents.parsing.model import Drawn, Line
 from muniment.documents.reading import Reading
@@ -71,7 +71,7 @@ class Drawing(Reading):
             number=request.number,
             width=request.width,
         )
-        staged = await self._parts.blobs.stage(_once(picture.png), limit_bytes=_MOST_PICTURE_BYTES)
+        staged = await self._parts.blobs.stage(once(picture.png), limit_bytes=_MOST_PICTURE_BYTES)
         return Content(
             blob=staged.key,
             name=f"{version.id}-{request.number}-{request.width}.png",
@@ -109,7 +109,3 @@ def _is_beside(last: Rectangle, place: Rectangle) -> bool:
 def _around(a: Rectangle, b: Rectangle) -> Rectangle:
     x0, y0, x1, y1 = min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1)
     return Rectangle(page=a.page, x0=x0, y0=y0, x1=x1, y1=y1)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

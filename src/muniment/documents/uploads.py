@@ -1,7 +1,7 @@
 """Taking documents: what is answered for is on disk, with the job that goes on from there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from muniment.collections.contract import CollectionMissing, CollectionRef, Lookup
 from muniment.documents import registry, upload_store
 from muniment.documents.admission import require_room, require_space
-from muniment.documents.base import UNKNOWN_TYPE, Base, blob_key
+from muniment.documents.base import UNKNOWN_TYPE, Base, blob_key, once
 from muniment.documents.contract import Admit, FileEmpty, NewDocument, QueueFull, Upload, Uploaded
 from muniment.documents.deciding import Wanted, digest, subjects
 from muniment.documents.fields import given
@@ -103,7 +103,7 @@ class Uploads(Base):
         async def stage(document: NewDocument) -> Staged:
             if isinstance(document.content, Staged):
                 return document.content
-            return await self._parts.blobs.stage(_once(document.content.encode()), limit_bytes=_NO_LIMIT)
+            return await self._parts.blobs.stage(once(document.content.encode()), limit_bytes=_NO_LIMIT)
 
         return await _all([stage(document) for document in documents])
 
@@ -191,10 +191,6 @@ class Uploads(Base):
                 continue
             return answer, taking
         raise Unavailable("others keep uploading the same keys; try again")
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
