@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from muniment.kernel.problems import Throttled, Unavailable
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, EngineDown, Range
-from muniment.vectors.engine import edge
+from muniment.vectors.engine import edge, edge_search
 from muniment.vectors.engine.engine import LEAN_FIELDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
 from muniment.vectors.engine.queue import Call, CallQueue
@@ -143,14 +143,15 @@ async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     monkeypatch.setattr(edge, "_FIELDS", fields)
     after = edge.EdgeShards(tmp_path)
     await after.open(1)
-    known = after._index("main").shard.info().payload_schema
+    known = after.index("main").shard.info().payload_schema
     year = datetime(2026, 1, 1, tzinfo=UTC)
     after.ensure("lean", 2, lean=True)
     after.close()
     await after.open(1)
-    assert set(after._index("lean").shard.info().payload_schema) == LEAN_FIELDS
+    assert set(after.index("lean").shard.info().payload_schema) == LEAN_FIELDS
+    main = after.index("main")
     counts = [
-        after.count("main", (Range(field="current_from", lte=at),)) for at in (year, year - timedelta(days=1))
+        edge_search.count(main, (Range(field="current_from", lte=at),)) for at in (year, year - timedelta(days=1))
     ]
     after.close()
     assert {"current_from", "current_to"} <= set(known)

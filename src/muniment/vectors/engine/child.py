@@ -22,7 +22,9 @@ from muniment.kernel.logs import configure_logs
 from muniment.kernel.problems import Problem
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import Filter
+from muniment.vectors.engine import edge_search
 from muniment.vectors.engine.edge import ENGINE, EdgeShards
+from muniment.vectors.engine.edge_opened import OpenIndex
 from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Matching, Nearest
 from muniment.vectors.engine.frames import Frame, pack_ids, receive, send, unpack_ids, unpack_ragged
 
@@ -112,7 +114,7 @@ class Desk:
             else Matching(Keywords(next(arrays), next(arrays)), limit)
             for kind, limit in asked.head["queries"]
         ]
-        lists = self._shards.search(asked.head["index"], queries, _condition(asked))
+        lists = edge_search.search(self._index(asked), queries, _condition(asked))
         return Frame(
             {"of": [[(point.document, point.version) for point in points] for points in lists]},
             tuple(
@@ -126,19 +128,22 @@ class Desk:
         )
 
     def _fetch(self, asked: Frame) -> Frame:
-        ids, vectors = self._shards.fetch(asked.head["index"], unpack_ids(asked.arrays[0]))
+        ids, vectors = edge_search.fetch(self._index(asked), unpack_ids(asked.arrays[0]))
         return Frame({}, (pack_ids(ids), vectors))
 
     def _weigh(self, asked: Frame) -> Frame:
         terms = asked.arrays[0].tolist()
-        return Frame({}, (self._shards.weigh(asked.head["index"], terms, _condition(asked)),))
+        return Frame({}, (edge_search.weigh(self._index(asked), terms, _condition(asked)),))
 
     def _count(self, asked: Frame) -> Frame:
-        return Frame({"count": self._shards.count(asked.head["index"], _condition(asked))})
+        return Frame({"count": edge_search.count(self._index(asked), _condition(asked))})
 
     def _tally(self, asked: Frame) -> Frame:
-        counts = self._shards.tally(asked.head["index"], asked.head["field"], _condition(asked))
+        counts = edge_search.tally(self._index(asked), asked.head["field"], _condition(asked))
         return Frame({"counts": counts})
+
+    def _index(self, asked: Frame) -> OpenIndex:
+        return self._shards.index(asked.head["index"])
 
     def _status(self, _: Frame) -> Frame:
         return Frame({"engine": ENGINE, "indexes": [s.model_dump() for s in self._shards.status()]})

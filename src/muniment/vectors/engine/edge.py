@@ -9,39 +9,26 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from qdrant_edge import (
-    CountRequest,
     Distance,
     EdgeConfig,
     EdgeShard,
     EdgeSparseVectorParams,
     EdgeVectorParams,
-    FacetRequest,
-    IdfParams,
     Modifier,
     PayloadSchemaType,
     Point,
-    Query,
-    QueryBatchRequest,
-    QueryRequest,
     ScrollRequest,
-    SearchParams,
-    SparseVector,
     UpdateOperation,
 )
-from qdrant_edge import Filter as EdgeFilter
-from qdrant_edge import ScoredPoint as EdgeHit
 
 from muniment.kernel.model import Matrix
 from muniment.kernel.problems import Unavailable
-from muniment.vectors.bm25 import Keywords
-from muniment.vectors.contract import BadVectors, Filter, IndexMissing, IndexStatus, Payload
+from muniment.vectors.contract import Filter, IndexMissing, IndexStatus, Payload
 from muniment.vectors.engine.edge_filter import edge_filter, stored
+from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
 from muniment.vectors.engine.engine import (
     DENSE,
     KEYWORD_FIELDS,
@@ -50,8 +37,6 @@ from muniment.vectors.engine.engine import (
     NUMBER_FIELDS,
     TIME_FIELDS,
     EnginePoint,
-    EngineQuery,
-    Nearest,
 )
 
 ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
@@ -71,27 +56,12 @@ _FIELDS = (
 )
 
 
-class Hit(NamedTuple):
-    """A point that was found."""
-
-    id: UUID
-    score: float
-    document: str
-    version: str
-
-
-class _Index(NamedTuple):
-    shard: EdgeShard
-    folder: Path
-    dimensions: int
-
-
 class EdgeShards:
     """All indexes under one folder; one caller at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._indexes: dict[str, _Index] = {}
+        self._indexes: dict[str, OpenIndex] = {}
         self._unflushed: dict[str, int] = {}
 
     async def open(self, lock_seconds: float) -> None:
@@ -111,7 +81,7 @@ class EdgeShards:
         about = json.loads((folder / "index.json").read_bytes())
         shard = EdgeShard.load(str(folder / "shard"))
         _index_fields(shard, lean=about.get("lean", False))
-        self._indexes[folder.name] = _Index(shard, folder, about["dimensions"])
+        self._indexes[folder.name] = OpenIndex(folder.name, shard, folder, about["dimensions"])
 
     def close(self) -> None:
         """Flush and close all."""
@@ -123,7 +93,7 @@ class EdgeShards:
     def ensure(self, name: str, dimensions: int, *, lean: bool = False) -> None:
         """Make the index unless it is there."""
         if name in self._indexes:
-            self._fitting(name, dimensions)
+            self._indexes[name].require(dimensions)
             return
         self._require_space()
         making, final = self._folder / f".{name}", self._folder / name
@@ -148,13 +118,13 @@ class EdgeShards:
 
     def upsert(self, name: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
         """Put points; durable after `sync`, as every write."""
-        self._fitting(name, vectors.shape[1])
+        self.index(name).require(vectors.shape[1])
         self._require_space()
         self._write(
             name,
             UpdateOperation.upsert_points(
                 [
-                    Point(p.id, {DENSE: row, KEYWORDS: _sparse(p.keywords)}, stored(p.payload))
+                    Point(p.id, {DENSE: row, KEYWORDS: sparse(p.keywords)}, stored(p.payload))
                     for p, row in zip(points, vectors.tolist(), strict=True)
                 ]
             ),
@@ -177,56 +147,11 @@ class EdgeShards:
             self._write(name, UpdateOperation.set_payload(list(ids), stored(payload)), len(ids))
         return more
 
-    def search(self, name: str, queries: Sequence[EngineQuery], condition: Filter) -> list[list[Hit]]:
-        """One list for each query, in one pass over the segments."""
-        index, allowed = self._index(name), edge_filter(condition)
-        for query in queries:
-            if isinstance(query, Nearest):
-                self._fitting(name, len(query.vector))
-        requests = [_request(query, allowed) for query in queries]
-        found = index.shard.query_batch(QueryBatchRequest(requests))
-        return [_ranked(points) for points in found]
-
-    def fetch(self, name: str, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
-        """The dense vectors of those that exist."""
-        index = self._index(name)
-        records = index.shard.retrieve(list(ids), False, [DENSE])
-        found = {record.id: _vector(record.vector, DENSE) for record in records}
-        known = [i for i in ids if i in found]
-        rows = np.array([found[i] for i in known], np.float32)
-        return known, rows.reshape(len(known), index.dimensions)
-
-    def weigh(self, name: str, term_ids: Sequence[int], condition: Filter) -> NDArray[np.float32]:
-        """The IDF of each term: what its best holder scores, by what that holder stores."""
-        allowed = edge_filter(condition)
-        requests = [
-            QueryRequest(
-                limit=1,
-                query=Query.Nearest(SparseVector(indices=[term], values=[1.0]), using=KEYWORDS),
-                filter=allowed,
-                params=SearchParams(idf=IdfParams(corpus=allowed)),
-                with_vector=[KEYWORDS],
-            )
-            for term in term_ids
-        ]
-        weights = np.full(len(term_ids), np.nan, np.float32)
-        best = self._index(name).shard.query_batch(QueryBatchRequest(requests))
-        for at, (term, points) in enumerate(zip(term_ids, best, strict=True)):
-            for point in points:
-                held = _vector(point.vector, KEYWORDS)
-                weights[at] = point.score / held.values[held.indices.index(term)]
-        return weights
-
-    def count(self, name: str, condition: Filter) -> int:
-        """How many points match, exactly."""
-        return int(self._index(name).shard.count(CountRequest(exact=True, filter=edge_filter(condition))))
-
-    def tally(self, name: str, field: str, condition: Filter) -> dict[str, int]:
-        """How many points hold each value of an indexed field."""
-        shard = self._index(name).shard
-        most = max(1, shard.info().points_count)
-        asked = FacetRequest(field, limit=most, exact=True, filter=edge_filter(condition))
-        return {str(hit.value): hit.count for hit in shard.facet(asked).hits}
+    def index(self, name: str) -> OpenIndex:
+        """Raises IndexMissing."""
+        if name not in self._indexes:
+            raise IndexMissing(f"there is no index {name!r}", index=name)
+        return self._indexes[name]
 
     def status(self) -> list[IndexStatus]:
         """All indexes and their sizes."""
@@ -240,7 +165,7 @@ class EdgeShards:
 
         The engine leaves it in the page cache, where it outlives this process but not a power cut.
         """
-        log = self._index(name).folder / "shard" / "wal"
+        log = self.index(name).folder / "shard" / "wal"
         while not _flushed(log):
             pass
         _sync(log)
@@ -249,28 +174,16 @@ class EdgeShards:
         """Flush the indexes with much unflushed, after which their logs are cut."""
         for name, points in self._unflushed.items():
             if points >= _CHECKPOINT_POINTS:
-                self._index(name).shard.flush()
+                self.index(name).shard.flush()
                 self._unflushed[name] = 0
-
-    def _index(self, name: str) -> _Index:
-        if name not in self._indexes:
-            raise IndexMissing(f"there is no index {name!r}", index=name)
-        return self._indexes[name]
-
-    def _fitting(self, name: str, dimensions: int) -> None:
-        index = self._index(name)
-        if index.dimensions != dimensions:
-            raise BadVectors(
-                f"index {name!r} has {index.dimensions} dimensions, not {dimensions}", index=name, row=0
-            )
 
     def _page(
         self, name: str, condition: Filter, limit: int, start: UUID | None
     ) -> tuple[list[UUID], UUID | None]:
-        records, more = self._index(name).shard.scroll(
+        records, more = self.index(name).shard.scroll(
             ScrollRequest(offset=start, limit=limit, filter=edge_filter(condition), with_payload=False)
         )
-        return [_uuid(record.id) for record in records], None if more is None else _uuid(more)
+        return [uuid(record.id) for record in records], None if more is None else uuid(more)
 
     def _require_space(self) -> None:
         """The engine maps files that it has not filled yet: on a full disk, writing there ends the process.
@@ -286,7 +199,7 @@ class EdgeShards:
             )
 
     def _write(self, name: str, operation: UpdateOperation, points: int) -> None:
-        self._index(name).shard.update(operation)
+        self.index(name).shard.update(operation)
         self._unflushed[name] = self._unflushed.get(name, 0) + points
 
 
@@ -295,45 +208,6 @@ def _index_fields(shard: EdgeShard, *, lean: bool) -> None:
     for field, kind in _FIELDS.items():
         if field not in known and (not lean or field in LEAN_FIELDS):
             shard.update(UpdateOperation.create_field_index(field, kind))
-
-
-def _request(query: EngineQuery, allowed: EdgeFilter) -> QueryRequest:
-    if isinstance(query, Nearest):
-        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), None
-    else:
-        nearest = Query.Nearest(_sparse(query.keywords), using=KEYWORDS)
-        params = SearchParams(idf=IdfParams(corpus=allowed))
-    return QueryRequest(
-        limit=query.limit,
-        query=nearest,
-        filter=allowed,
-        params=params,
-        with_payload=["document", "version"],
-    )
-
-
-def _ranked(points: Sequence[EdgeHit]) -> list[Hit]:
-    found = [
-        Hit(_uuid(point.id), point.score, payload["document"], payload["version"])
-        for point in points
-        if (payload := point.payload) is not None
-    ]
-    return sorted(found, key=lambda hit: (-hit.score, hit.id))
-
-
-def _sparse(keywords: Keywords) -> SparseVector:
-    return SparseVector(indices=keywords.indices.tolist(), values=keywords.values.tolist())
-
-
-def _uuid(point_id: object) -> UUID:
-    assert isinstance(point_id, UUID)
-    return point_id
-
-
-def _vector(vectors: object, name: str) -> Any:
-    # Points of these shards have named vectors only; the stub leaves open every kind there is.
-    assert isinstance(vectors, dict)
-    return vectors[name]
 
 
 def _flushed(log: Path) -> bool:

@@ -1,0 +1,113 @@
+"""Questions to one open index: what is near, what matches, what it holds."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_edge import (
+    CountRequest,
+    FacetRequest,
+    IdfParams,
+    Query,
+    QueryBatchRequest,
+    QueryRequest,
+    SearchParams,
+    SparseVector,
+)
+from qdrant_edge import Filter as EdgeFilter
+from qdrant_edge import ScoredPoint as EdgeHit
+
+from muniment.kernel.model import Matrix
+from muniment.vectors.contract import Filter
+from muniment.vectors.engine.edge_filter import edge_filter
+from muniment.vectors.engine.edge_opened import OpenIndex, named, sparse, uuid
+from muniment.vectors.engine.engine import DENSE, KEYWORDS, EngineQuery, Nearest
+
+
+class Hit(NamedTuple):
+    """A point that was found."""
+
+    id: UUID
+    score: float
+    document: str
+    version: str
+
+
+def search(index: OpenIndex, queries: Sequence[EngineQuery], condition: Filter) -> list[list[Hit]]:
+    """One list for each query, in one pass over the segments."""
+    allowed = edge_filter(condition)
+    for query in queries:
+        if isinstance(query, Nearest):
+            index.require(len(query.vector))
+    requests = [_request(query, allowed) for query in queries]
+    found = index.shard.query_batch(QueryBatchRequest(requests))
+    return [_ranked(points) for points in found]
+
+
+def fetch(index: OpenIndex, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
+    """The dense vectors of those that exist."""
+    records = index.shard.retrieve(list(ids), False, [DENSE])
+    found = {record.id: named(record.vector, DENSE) for record in records}
+    known = [i for i in ids if i in found]
+    rows = np.array([found[i] for i in known], np.float32)
+    return known, rows.reshape(len(known), index.dimensions)
+
+
+def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArray[np.float32]:
+    """The IDF of each term: what its best holder scores, by what that holder stores."""
+    allowed = edge_filter(condition)
+    requests = [
+        QueryRequest(
+            limit=1,
+            query=Query.Nearest(SparseVector(indices=[term], values=[1.0]), using=KEYWORDS),
+            filter=allowed,
+            params=SearchParams(idf=IdfParams(corpus=allowed)),
+            with_vector=[KEYWORDS],
+        )
+        for term in term_ids
+    ]
+    weights = np.full(len(term_ids), np.nan, np.float32)
+    best = index.shard.query_batch(QueryBatchRequest(requests))
+    for at, (term, points) in enumerate(zip(term_ids, best, strict=True)):
+        for point in points:
+            held = named(point.vector, KEYWORDS)
+            weights[at] = point.score / held.values[held.indices.index(term)]
+    return weights
+
+
+def count(index: OpenIndex, condition: Filter) -> int:
+    """How many points match, exactly."""
+    return int(index.shard.count(CountRequest(exact=True, filter=edge_filter(condition))))
+
+
+def tally(index: OpenIndex, field: str, condition: Filter) -> dict[str, int]:
+    """How many points hold each value of an indexed field."""
+    most = max(1, index.shard.info().points_count)
+    asked = FacetRequest(field, limit=most, exact=True, filter=edge_filter(condition))
+    return {str(hit.value): hit.count for hit in index.shard.facet(asked).hits}
+
+
+def _request(query: EngineQuery, allowed: EdgeFilter) -> QueryRequest:
+    if isinstance(query, Nearest):
+        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), None
+    else:
+        nearest = Query.Nearest(sparse(query.keywords), using=KEYWORDS)
+        params = SearchParams(idf=IdfParams(corpus=allowed))
+    return QueryRequest(
+        limit=query.limit,
+        query=nearest,
+        filter=allowed,
+        params=params,
+        with_payload=["document", "version"],
+    )
+
+
+def _ranked(points: Sequence[EdgeHit]) -> list[Hit]:
+    found = [
+        Hit(uuid(point.id), point.score, payload["document"], payload["version"])
+        for point in points
+        if (payload := point.payload) is not None
+    ]
+    return sorted(found, key=lambda hit: (-hit.score, hit.id))
