@@ -1,0 +1,103 @@
+"""Where one request looks: its collections' indexes, the conditions on every point, and how far back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from muniment.collections.contract import CollectionMissing, CollectionRef, Collections, Indexes, Lookup
+from muniment.documents.contract import CountReadable, Documents
+from muniment.kernel.caller import caller
+from muniment.kernel.epochs import AsOf
+from muniment.kernel.model import Nothing
+from muniment.retrieval.contract import Filters
+from muniment.retrieval.filters import conditions
+from muniment.retrieval.places import EVERYWHERE, Place, Reach, places, reach, require_past
+from muniment.vectors.contract import AnyOf, NoneOf
+
+
+class Asked(NamedTuple):
+    """What a request says of where to look."""
+
+    collections: tuple[str, ...] | None
+    filters: Filters
+    as_of: datetime | None
+
+
+class Scope(NamedTuple):
+    """The places, the collections by name if they were named, and whether earlier versions may be missing."""
+
+    places: tuple[Place, ...]
+    collections: tuple[CollectionRef, ...]
+    forgets: bool
+
+    @property
+    def language(self) -> str | None:
+        """The language of the collections that were named, if they have one in common."""
+        languages = {ref.language for ref in self.collections}
+        return languages.pop() if len(languages) == 1 else None
+
+
+class Scoping:
+    """Asks the neighbours what the caller may look into."""
+
+    def __init__(self, collections: Collections, documents: Documents) -> None:
+        self._collections, self._documents = collections, documents
+        self._indexes: AsOf[Indexes] = AsOf()
+
+    async def of(self, asked: Asked) -> Scope:
+        """The scope of a request.
+
+        Raises Invalid for filters that do not fit, CollectionMissing, NotAvailable for a past that is not kept.
+        """
+        wanted, as_of = conditions(asked.filters), asked.as_of
+        if as_of is not None:
+            require_past(as_of)
+        if asked.collections is None:
+            kept = await self._reach(as_of)
+            closed = tuple(sorted({*caller().withheld, *kept.off}))
+            open_only = (NoneOf(field="collection", values=closed),) if closed else ()
+            indexes = (await self._all_indexes()).items
+            return Scope(places(indexes, wanted + open_only, as_of), (), kept.forgets)
+        refs = await self._visible(asked.collections)
+        kept = await self._reach(as_of, refs)
+        chosen = (AnyOf(field="collection", values=tuple(ref.id for ref in refs)),) if refs else ()
+        found = places([ref.index for ref in refs], wanted + chosen, as_of)
+        return Scope(found, tuple(refs), kept.forgets)
+
+    async def _reach(self, as_of: datetime | None, refs: Sequence[CollectionRef] | None = None) -> Reach:
+        """How far back the collections, or all that the caller reads in, can be searched.
+
+        Raises NotAvailable where they cannot.
+        """
+        if as_of is None:
+            return EVERYWHERE
+        ids = None if refs is None else tuple(ref.id for ref in refs)
+        kept = (await self._documents.history(CountReadable(collections=ids))).days
+        return reach(kept, as_of, None if refs is None else {ref.id: ref.name for ref in refs})
+
+    async def _all_indexes(self) -> Indexes:
+        """As of the caller's epoch, which moves with every change of a collection: asked once for each."""
+        epoch = caller().epoch
+        known = self._indexes.get(epoch, None) if epoch else None
+        if known is None:
+            known = await self._collections.indexes(Nothing())
+            self._indexes.put(epoch, None, known)
+        return known
+
+    async def _visible(self, names: Sequence[str]) -> list[CollectionRef]:
+        found = (await self._collections.lookup(Lookup(collections=tuple(names)))).items
+        by_name = {key: ref for ref in found for key in (ref.name, ref.id)}
+        unseen = tuple(ref.id for ref in found if not ref.visible)
+        counts: dict[str, int] = {}
+        if unseen:
+            counts = (await self._documents.count_readable(CountReadable(collections=unseen))).counts
+        refs: dict[str, CollectionRef] = {}
+        for name in names:
+            ref = by_name.get(name)
+            if ref is None or not (ref.visible or counts.get(ref.id)):
+                raise CollectionMissing(
+                    f"there is no collection {name!r} that you may read; leave `collections` out to search all",
+                    collection=name,
+                )
+            refs[ref.id] = ref
+        return list(refs.values())
