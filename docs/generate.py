@@ -13,10 +13,9 @@ import typer
 from typer.main import get_command
 
 import muniment
-from muniment.app import ROOMS, SUBSCRIPTIONS, sections
+from muniment.app import ROOMS, SUBSCRIPTIONS, needs_of, sections
 from muniment.cli.main import app
 from muniment.kernel.contract import operations, room_of
-from muniment.kernel.house import needs_of
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import reference
 
@@ -39,12 +38,12 @@ def pages() -> dict[str, str]:
 
 
 def _house() -> str:
-    arrows = [f"    {room_of(c)} --> {room_of(need)}" for c, b in ROOMS.items() for need in needs_of(b, ROOMS)]
+    arrows = [f"    {room_of(c)} --> {room_of(need)}" for c in ROOMS for need in needs_of(c)]
     events = [f"    {s.event.split('.')[0]}s -. {s.event} .-> {room_of(s.contract)}" for s in SUBSCRIPTIONS]
     rows = [
         f"| [{room_of(c)}](rooms/{room_of(c)}.md) "
-        f"| {', '.join(room_of(n) for n in needs_of(b, ROOMS)) or 'no room'} | {len(operations(c))} |"
-        for c, b in ROOMS.items()
+        f"| {', '.join(room_of(n) for n in needs_of(c)) or 'no room'} | {len(operations(c))} |"
+        for c in ROOMS
     ]
     return "\n".join(
         [

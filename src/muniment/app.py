@@ -1,10 +1,11 @@
 """The composition root: the table of rooms, who hears which event, and one ASGI application over them."""
 
+import inspect
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -27,12 +28,12 @@ from muniment.identity import build as identity
 from muniment.identity.contract import Identity
 from muniment.kernel.blobs import Blobs
 from muniment.kernel.contract import room_of
-from muniment.kernel.house import Builder, Ground, House, Subscription, settings_of
+from muniment.kernel.house import Builder, Ground, House, Subscription
 from muniment.kernel.model import Model
 from muniment.kernel.outbox import Deliver
 from muniment.kernel.problems import Problem
 from muniment.kernel.server import routes
-from muniment.kernel.settings import Configuration, ProcessSettings, SettingsUnfit
+from muniment.kernel.settings import Configuration, ProcessSettings, RoomSettings, SettingsUnfit
 from muniment.kernel.web import HANDLERS, Edge
 from muniment.knowledge import build as knowledge
 from muniment.knowledge.contract import Knowledge
@@ -71,9 +72,19 @@ def sections() -> dict[str, type[Model]]:
     """Every section of the settings by name; the process's own under the empty one."""
     found: dict[str, type[Model]] = {"": ProcessSettings}
     for room, contract in CONTRACTS.items():
-        if (kind := settings_of(ROOMS[contract])) is not None:
+        if (kind := _settings_of(ROOMS[contract])) is not None:
             found[room] = kind
     return found
+
+
+def _settings_of(builder: Builder) -> type[RoomSettings] | None:
+    hints = get_type_hints(inspect.unwrap(builder)).values()
+    return next((h for h in hints if inspect.isclass(h) and issubclass(h, RoomSettings)), None)
+
+
+def needs_of(contract: type) -> tuple[type, ...]:
+    """The contracts that the builder of a room asks for."""
+    return tuple(h for h in get_type_hints(inspect.unwrap(ROOMS[contract])).values() if h in ROOMS)
 
 
 def contracts_of(rooms: Sequence[str]) -> list[type]:

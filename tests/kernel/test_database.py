@@ -221,3 +221,33 @@ async def test_alembic_is_not_imported_when_there_is_nothing_to_do(sqlite_url):
     )
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
     assert await child.wait() == 0
+
+
+async def test_a_mark_moves_with_every_commit_and_with_nothing_else(database_url):
+    async with open_ledger(database_url) as ledger:
+        before = await ledger.database.mark()
+        async with ledger.database.read() as reading:
+            await reading.scalar(select(func.count()).select_from(LINES))
+        assert await ledger.database.mark() == before
+        async with ledger.database.write() as writing:
+            await writing.execute(insert(LINES), {"name": "a", "amount": 1})
+        assert await ledger.database.mark() != before
+
+
+async def test_a_mark_moves_when_who_commits_is_cancelled(database_url):
+    async with open_ledger(database_url) as ledger:
+        marks = [await ledger.database.mark()]
+
+        async def write():
+            async with ledger.database.write() as connection:
+                await connection.execute(insert(LINES), {"name": "a", "amount": 1})
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+        task = asyncio.ensure_future(write())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        marks.append(await ledger.database.mark())
+        async with ledger.database.read() as reading:
+            written = await reading.scalar(select(func.count()).select_from(LINES))
+        assert not written or marks[0] != marks[1]
+        assert await ledger.database.mark() == marks[1]

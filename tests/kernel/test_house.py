@@ -8,7 +8,7 @@ import pytest
 
 from muniment.kernel.blobs import Blobs
 from muniment.kernel.contract import idempotent
-from muniment.kernel.house import Ground, House, Subscription, needs_of, settings_of
+from muniment.kernel.house import Ground, House, Subscription
 from muniment.kernel.model import Model, now
 from muniment.kernel.outbox import Event
 from muniment.kernel.problems import Unavailable
@@ -137,9 +137,3 @@ async def test_background_work_is_begun_again_when_it_fails(tmp_path):
     async with ground(tmp_path).running("work", work):
         await asyncio.wait_for(done.wait(), 10)
     assert len(begun) == 2
-
-
-def test_builders_tell_what_they_need():
-    assert settings_of(lower) is LowerSettings
-    assert settings_of(upper) is None
-    assert needs_of(upper, ROOMS) == (Lower,)

@@ -5,9 +5,8 @@ import copy
 import pytest
 from pydantic import BaseModel
 
-from muniment.app import ROOMS, SUBSCRIPTIONS
+from muniment.app import ROOMS, SUBSCRIPTIONS, needs_of
 from muniment.kernel.contract import operation, operations, room_of
-from muniment.kernel.house import needs_of
 from muniment.kernel.problems import Problem
 from muniment.retrieval.contract import Retrieval
 from rules.schemas import kept, narrowings, schema_of
@@ -52,8 +51,8 @@ def test_every_subscriber_takes_the_event():
 
 def test_builders_need_only_rooms_that_are_built_before_them():
     built: list[type] = []
-    for contract, builder in ROOMS.items():
-        assert set(needs_of(builder, ROOMS)) <= set(built), contract
+    for contract in ROOMS:
+        assert set(needs_of(contract)) <= set(built), contract
         built.append(contract)
 
 

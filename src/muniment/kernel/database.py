@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeDecorator
 from muniment.kernel import sqlite
 from muniment.kernel.extras import late
 from muniment.kernel.guard import uninterrupted
+from muniment.kernel.ids import new_id
 from muniment.kernel.migrations import upgrade
 from muniment.kernel.problems import Invalid, Problem, Unavailable
 
@@ -67,6 +68,14 @@ class Database:
         self.dialect = dialect
         self._readers = readers
         self._writers = writers
+        self._life, self._writes = new_id("life"), 0
+
+    async def mark(self) -> str:
+        """Equal marks mean that nothing was committed between them: a file is written by one process alone."""
+        if self.dialect == "sqlite":
+            return f"{self._life}.{self._writes}"
+        async with self.read() as connection:
+            return str(await connection.scalar(text("SELECT pg_current_snapshot()")))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -83,11 +92,14 @@ class Database:
         IntegrityError comes through for stores to catch: outside the body, which PostgreSQL has given up.
         """
         hooks: list[Callable[[], None]] = []
-        with _plain():
-            async with _connected(self._writers) as connection:
-                connection.info[_HOOKS] = hooks
-                yield connection
-                await connection.commit()
+        try:
+            with _plain():
+                async with _connected(self._writers) as connection:
+                    connection.info[_HOOKS] = hooks
+                    yield connection
+                    await connection.commit()
+        finally:  # and not before the connection is given back: a commit goes on when its caller is cancelled
+            self._writes += 1
         for hook in hooks:
             hook()
 

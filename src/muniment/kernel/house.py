@@ -150,14 +150,3 @@ class House:
             await getattr(service, op.name)(op.request.model_validate(event.data))
 
         return deliver
-
-
-def settings_of(builder: Builder) -> type[RoomSettings] | None:
-    """The settings class that a builder asks for, if it has one."""
-    hints = typing.get_type_hints(inspect.unwrap(builder)).values()
-    return next((h for h in hints if inspect.isclass(h) and issubclass(h, RoomSettings)), None)
-
-
-def needs_of(builder: Builder, rooms: Mapping[type, Builder]) -> tuple[type, ...]:
-    """The contracts that a builder asks for."""
-    return tuple(h for h in typing.get_type_hints(inspect.unwrap(builder)).values() if h in rooms)

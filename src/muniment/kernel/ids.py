@@ -10,11 +10,3 @@ def new_id(prefix: str) -> str:
     """A fresh id `prefix_…`: 48 bits of milliseconds, then 80 random bits (the ULID specification)."""
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
-
-
-def made_at_ms(identifier: str) -> int:
-    """The Unix milliseconds at which `identifier` was made."""
-    number = 0
-    for character in identifier.rpartition("_")[2]:
-        number = number << 5 | _ALPHABET.index(character)
-    return number >> 80
