@@ -62,7 +62,7 @@ class Term(NamedTuple):
 
 def terms(text: str, language: str | None = None) -> list[str]:
     """The terms in order, repeats kept. `language` as in `de` or `pt-BR`; English when it is not known."""
-    language = _primary(language)
+    language = primary(language)
     found: list[str] = []
     for token in _TOKEN.findall(text):
         found += _remembered_terms(token, language) if _is_common(token) else _terms_of(token, language)
@@ -71,7 +71,7 @@ def terms(text: str, language: str | None = None) -> list[str]:
 
 def spans(text: str, language: str | None = None) -> list[Term]:
     """The same terms, each with where it stands; an identifier's parts lie inside its whole."""
-    language = _primary(language)
+    language = primary(language)
     return [
         Term(term, found.start() + start, found.start() + end)
         for found in _TOKEN.finditer(text)
@@ -79,7 +79,18 @@ def spans(text: str, language: str | None = None) -> list[Term]:
     ]
 
 
-def _primary(language: str | None) -> str:
+def words(text: str) -> list[str]:
+    """The words as they are written, casefolded, stop words among them; scripts without spaces in runs."""
+    return [_folded(token) for token in _TOKEN.findall(text)]
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether it is of a script that writes no spaces between words."""
+    return _UNSPACED_FIRST.match(character) is not None
+
+
+def primary(language: str | None) -> str:
+    """The two letters that a language tag begins with; English when it is not known."""
     return re.split(r"[-_]", language)[0].lower() if language else "en"
 
 

@@ -1,0 +1,65 @@
+"""Slips of the pen: a word that nothing holds, and those one edit away from it that something does."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from muniment.text.terms import spans
+
+FEWEST_CHARACTERS = 4
+"""Words shorter than this are one edit away from too many others."""
+
+
+def nearest_terms(
+    query: str, unknown: Collection[str], passages: Iterable[str], language: str | None = None
+) -> dict[str, tuple[str, ...]]:
+    """For each unknown term of the query the passages' terms whose words are one edit from its word.
+
+    Those that the most passages hold come first. Terms with digits are no slips: another number is another thing.
+    """
+    wanted = {term: word for term, word in _written(query, language) if term in unknown and _may_slip(word)}
+    if not wanted:
+        return {}
+    holders: Counter[tuple[str, str]] = Counter()
+    for passage in passages:
+        holders.update(set(_written(passage, language)))
+    by_size: dict[int, list[tuple[str, str]]] = {}
+    for term, word in holders:
+        by_size.setdefault(len(word), []).append((term, word))
+    found: dict[str, tuple[str, ...]] = {}
+    for term, word in wanted.items():
+        counts: Counter[str] = Counter()
+        for size in (len(word) - 1, len(word), len(word) + 1):
+            for near in by_size.get(size, ()):
+                if near[0] not in unknown and is_one_edit(word, near[1]):
+                    counts[near[0]] += holders[near]
+        if counts:
+            found[term] = tuple(sorted(counts, key=lambda near: (-counts[near], near)))
+    return found
+
+
+def is_one_edit(one: str, other: str) -> bool:
+    """Whether one character put in, left out or replaced, or two neighbours swapped, make one of the other."""
+    if len(one) > len(other):
+        one, other = other, one
+    if len(other) - len(one) > 1 or one == other:
+        return False
+    at = _common(one, other)
+    if len(one) < len(other):
+        return one[at:] == other[at + 1 :]
+    if one[at + 1 :] == other[at + 1 :]:
+        return True
+    return one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many characters both begin with."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _may_slip(word: str) -> bool:
+    return len(word) >= FEWEST_CHARACTERS and word.isalpha()
+
+
+def _written(text: str, language: str | None) -> Iterator[tuple[str, str]]:
+    """Each term, and the word as it is written."""
+    return ((term, text[start:end].casefold()) for term, start, end in spans(text, language))

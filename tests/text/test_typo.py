@@ -1,0 +1,84 @@
+"""Slips: one edit away from what passages hold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muniment.text.terms import terms
+from muniment.text.typo import is_one_edit, nearest_terms
+
+PASSAGES = [
+    "The renewal of certificates",
+    "Each certificate needs a renewal",
+    "Müller signs in Zurich",
+    "code RW-5103",
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("certifcate renewal", "certificate"),
+        ("certificatte", "certificate"),
+        ("certifycate", "certificate"),
+        ("cretificate", "certificate"),
+        ("Mullér", None),
+        ("Muller", "Müller"),
+        ("renewla", "renewal"),
+        ("zuric", "Zurich"),
+        ("certfcate", None),
+        ("RW-5104", None),
+        ("teh", None),
+    ],
+)
+def test_a_word_one_edit_away_is_meant(query, meant):
+    known = {term for passage in PASSAGES for term in terms(passage)}
+    unknown = set(terms(query)) - known
+    found = nearest_terms(query, unknown, PASSAGES)
+    assert [near[0] for near in found.values()] == ([] if meant is None else terms(meant))
+
+
+def test_what_most_passages_hold_comes_first():
+    passages = ["the lead", "the lead", "the leaf", "the bead", "a loaf"]
+    assert nearest_terms("leax", {"leax"}, passages) == {"leax": ("lead", "leaf")}
+    assert nearest_terms("lead", {"leax"}, passages) == {}
+    assert nearest_terms("leax", set(), passages) == {}
+
+
+def test_edited_words_are_compared_as_written_not_as_stems():
+    assert nearest_terms("runnng", {"runnng"}, ["He was running"]) == {"runnng": ("run",)}
+
+
+LETTERS = st.text(alphabet="abc", min_size=1, max_size=6)
+
+
+@given(LETTERS, st.data())
+def test_each_single_edit_is_one(word, data):
+    at = data.draw(st.integers(0, len(word) - 1))
+    letter = data.draw(st.sampled_from("xyz"))
+    swapped = word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
+    for edited in (
+        word[:at] + word[at + 1 :],
+        word[:at] + letter + word[at:],
+        word[:at] + letter + word[at + 1 :],
+    ):
+        assert is_one_edit(word, edited)
+        assert is_one_edit(edited, word)
+    assert is_one_edit(word, swapped) is (swapped != word)
+
+
+def distance(a, b):
+    """Optimal string alignment, by its textbook recurrence."""
+    table = {(i, -1): i + 1 for i in range(-1, len(a))} | {(-1, j): j + 1 for j in range(-1, len(b))}
+    for i in range(len(a)):
+        for j in range(len(b)):
+            cost = int(a[i] != b[j])
+            table[i, j] = min(table[i - 1, j] + 1, table[i, j - 1] + 1, table[i - 1, j - 1] + cost)
+            if i and j and a[i] == b[j - 1] and a[i - 1] == b[j]:
+                table[i, j] = min(table[i, j], table[i - 2, j - 2] + 1)
+    return table[len(a) - 1, len(b) - 1]
+
+
+@given(LETTERS, LETTERS)
+def test_one_edit_is_a_distance_of_one(a, b):
+    assert is_one_edit(a, b) is (distance(a, b) == 1)
