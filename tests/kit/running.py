@@ -1,18 +1,23 @@
-"""A house that runs: all rooms in one process, or each in a process of its own on loopback."""
+"""A house that runs: all rooms in one process, or each in a process of its own on loopback.
+
+The processes are forked from one that has loaded Muniment's code, which takes each a second of its own otherwise.
+That `python -m muniment` starts one as well, the tests of the command line show.
+"""
 
 import os
 import secrets
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import httpx
 
+from muniment.cli.main import main
 from muniment.sdk import Muniment
 
 ROOMS = (
@@ -29,6 +34,20 @@ ROOMS = (
 )
 ADMIN_PASSWORD = "the admin of the tests"
 START_SECONDS = 180
+FORKS = get_context("forkserver")
+LOADED = ["muniment.app", "muniment.cli.main", "alembic.operations", "alembic.script"]
+FORKS.set_forkserver_preload([*LOADED, "pytest"])  # which each process takes for its main module
+
+
+def command(arguments: list[str], environment: dict[str, str], log: Path) -> None:
+    """What a process of a house does: `muniment ARGUMENTS`, its output in a log."""
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["muniment", *arguments]
+    main()
 
 
 class RunningHouse:
@@ -36,18 +55,19 @@ class RunningHouse:
 
     def __init__(self, data: Path, environment: dict[str, str]) -> None:
         self.data, self.environment = data, environment
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, ForkServerProcess] = {}
         self.ports: dict[str, int] = {}
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.ports.get('gateway', self.ports.get('all', 0))}"
 
-    def start(self, name: str, *command: str) -> None:
+    def start(self, name: str, *words: str) -> None:
         """Start a process, its output in a log beside the data folder."""
-        arguments = [sys.executable, "-m", "muniment", *command, "--port", str(self.ports[name])]
-        with (self.data.parent / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(arguments, env=self.environment, stdout=log, stderr=log)
+        arguments = [*words, "--port", str(self.ports[name])]
+        log = self.data.parent / f"{name}.log"
+        self.processes[name] = FORKS.Process(target=command, args=(arguments, self.environment, log))
+        self.processes[name].start()
 
     def wait(self) -> None:
         """Until every process answers."""
@@ -58,16 +78,17 @@ class RunningHouse:
                     httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2)
                     break
                 except httpx.TransportError:
-                    if self.processes[name].poll() is not None or time.monotonic() > until:
+                    if not self.processes[name].is_alive() or time.monotonic() > until:
                         log = (self.data.parent / f"{name}.log").read_text("utf-8", "replace")
                         raise RuntimeError(f"{name} did not start:\n{log[-4000:]}") from None
                     time.sleep(0.05)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self) -> None:
         for process in self.processes.values():
-            process.send_signal(number)
+            process.terminate()
         for process in self.processes.values():
-            process.wait(30)
+            process.join(30)
+            process.close()
 
     def sign_in(self, name: str, password: str) -> Muniment:
         with Muniment(self.address) as nobody:
