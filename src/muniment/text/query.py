@@ -10,16 +10,27 @@ _LEAD = 2
 """Stop words that a query must have of one language more than of any other to be taken for one in it."""
 
 
-def query_terms(text: str, languages: Iterable[str] = ()) -> list[str]:
-    """Every term that a passage in one of `languages` (English, if none) would hold for a word of the query.
+def readings(text: str, languages: Iterable[str] = ()) -> list[list[Term]]:
+    """The query as passages in each of `languages` (English, if none) would have it, and in its own language.
 
-    The query's own language is one of them: languages share names and stems. What it leaves out is left out of
-    all: the articles of a German question are rare words to English passages. A term is there as often as the
-    language that has it most often says it.
+    Its own is one of them because languages share names and stems. What it leaves out is left out of all: the
+    articles of a German question are rare words to English passages.
     """
+    known = set(map(primary, languages)) or {"en"}
+    told = language_told(text)
+    if told is None:
+        return [spans(text, language) for language in sorted(known)]
+    own = spans(text, told)
+    kept = {(term.start, term.end) for term in own}
+    others = [spans(text, language) for language in sorted(known - {told})]
+    return [own, *([term for term in other if (term.start, term.end) in kept] for other in others)]
+
+
+def query_terms(text: str, languages: Iterable[str] = ()) -> list[str]:
+    """The terms of all readings, each as often as the reading has it that has it most often."""
     found: Counter[str] = Counter()
-    for terms in _by_language(text, languages):
-        found |= Counter(terms)
+    for reading in readings(text, languages):
+        found |= Counter(term.term for term in reading)
     return list(found.elements())
 
 
@@ -36,15 +47,3 @@ def language_told(text: str) -> str | None:
     counts = Counter({code: sum(word in stop for word in said) for code, stop in STOP_WORDS.items()})
     (first, most), (_, next_most) = counts.most_common(2)
     return first if most - next_most >= _LEAD else None
-
-
-def _by_language(text: str, languages: Iterable[str]) -> Iterable[list[str]]:
-    told = language_told(text)
-    kept = None if told is None else {_place(span) for span in spans(text, told)}
-    known = set(map(primary, languages)) or {"en"}
-    for language in sorted(known if told is None else known | {told}):
-        yield [span.term for span in spans(text, language) if kept is None or _place(span) in kept]
-
-
-def _place(span: Term) -> tuple[int, int]:
-    return span.start, span.end
