@@ -13,9 +13,12 @@ from muniment.collections.contract import HISTORY
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
 from muniment.text.terms import terms
+from muniment.vectors import bm25, keywords
+from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import (
     AllOf,
     AnyOf,
+    Candidates,
     Condition,
     Count,
     CountPoints,
@@ -27,8 +30,10 @@ from muniment.vectors.contract import (
     FetchVectors,
     Filter,
     Found,
+    GatherCandidates,
     IndexMissing,
     IndexStatus,
+    Mark,
     NoneOf,
     NotAfter,
     Payload,
@@ -37,6 +42,7 @@ from muniment.vectors.contract import (
     ScoredPoint,
     SearchPoints,
     SetPayload,
+    Signal,
     Tally,
     TallyPoints,
     TermWeights,
@@ -44,6 +50,8 @@ from muniment.vectors.contract import (
     VectorsStatus,
     WeighTerms,
 )
+
+_AVERAGE_LENGTH = 80.0
 
 
 class MemoryVectors:
@@ -129,6 +137,36 @@ class MemoryVectors:
             lists.append(tuple(_scored(score, point) for score, point in scored[: query.limit]))
         return Found(lists=tuple(lists))
 
+    async def candidates(self, request: GatherCandidates) -> Candidates:
+        await self._asked("candidates")
+        allowed = (AnyOf(field="readers", values=tuple(request.readers)), *request.filter)
+        seen = {
+            i: (point, vector)
+            for i, (point, vector) in self._index(request.index).items()
+            if _fits(point.payload, allowed)
+        }
+        scores: dict[Signal, dict[UUID, float]] = {}
+        if request.vector is not None:
+            scores["dense"] = {i: float(vector @ request.vector[0]) for i, (_, vector) in seen.items()}
+        held = {i: keywords.of_passage(p.text, p.language, _AVERAGE_LENGTH) for i, (p, _) in seen.items()}
+        asked = keywords.of_query(request.text, request.languages)
+        for signal, family in zip(keywords.FAMILIES, asked, strict=True):
+            scores[signal] = _bm25(family, held)
+        best = [sorted(found, key=lambda i: (-found[i], i))[: request.pool] for found in scores.values()]
+        ids = list(dict.fromkeys(i for some in best for i in some))
+        rows = [[found.get(i, 0.0) for i in ids] for found in scores.values()]
+        return Candidates(
+            ids=tuple(ids),
+            documents=tuple(str(seen[i][0].payload["document"]) for i in ids),
+            signals=tuple(scores),
+            scores=np.array(rows, np.float32).reshape(len(scores), len(ids)),
+            full=any(len(some) == request.pool for some in best),
+        )
+
+    async def mark(self, request: Nothing) -> Mark:  # noqa: ARG002 - the contract's shape
+        await self._asked("mark")
+        return Mark(mark=str(sum(self.calls[name] for name in ("ensure", "upsert", "delete", "set_payload"))))
+
     async def fetch(self, request: FetchVectors) -> Fetched:
         await self._asked("fetch")
         index = self._index(request.index)
@@ -163,6 +201,17 @@ class MemoryVectors:
                 for name, points in self.points.items()
             ),
         )
+
+
+def _bm25(asked: Keywords, held: dict[UUID, Keywords]) -> dict[UUID, float]:
+    """Of those that hold a term: the engine's IDF, over what is given."""
+    scores: Counter[UUID] = Counter()
+    for term, weight in zip(asked.indices.tolist(), asked.values.tolist(), strict=True):
+        holders = {i: float(k.values[k.indices == term][0]) for i, k in held.items() if term in k.indices}
+        rarity = bm25.idf(len(held), len(holders))
+        for i, stored in holders.items():
+            scores[i] += weight * stored * rarity  # type: ignore[assignment]  # counters add floats as well
+    return dict(scores)
 
 
 def _scored(score: float, point: Point) -> ScoredPoint:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
@@ -55,6 +56,37 @@ def bm25(query: str, visible: Sequence[Point]) -> dict[UUID, float]:
         for point_id, bag in bags.items():
             if bag[term]:
                 length = 1.2 * (1 - 0.75 + 0.75 * bag.total() / AVERAGE_LENGTH)
+                scores[point_id] = scores.get(point_id, 0) + weight * bag[term] / (bag[term] + length)
+    return scores
+
+
+def signals(query: str, visible: Sequence[Point]) -> dict[str, dict[UUID, float]]:
+    """BM25 of words, of 4-grams of their characters, and of pairs of neighbours."""
+    lengths = {"words": AVERAGE_LENGTH, "grams": 6 * AVERAGE_LENGTH, "bigrams": AVERAGE_LENGTH}
+    asked = _families(query)
+    held = {p.id: _families(p.text) for p in visible}
+    return {
+        name: _bm25(asked[name], {i: Counter(families[name]) for i, families in held.items()}, average)
+        for name, average in lengths.items()
+    }
+
+
+def _families(text: str) -> dict[str, list[str]]:
+    """Of plain words in English alone, which is what the tests' texts are made of."""
+    words = [word for word in text.lower().split() if terms(word)]
+    grams = [f"^{word}$"[at : at + 4] for word in words for at in range(max(1, len(word) - 1))]
+    stems = terms(text)
+    return {"words": stems, "grams": grams, "bigrams": list(pairwise(stems))}  # type: ignore[dict-item]
+
+
+def _bm25(asked: Sequence[str], bags: dict[UUID, Counter[str]], average: float) -> dict[UUID, float]:
+    scores: dict[UUID, float] = {}
+    for term in asked:
+        holders = sum(term in bag for bag in bags.values())
+        weight = math.log(1 + (len(bags) - holders + 0.5) / (holders + 0.5))
+        for point_id, bag in bags.items():
+            if bag[term]:
+                length = 1.2 * (1 - 0.75 + 0.75 * bag.total() / average)
                 scores[point_id] = scores.get(point_id, 0) + weight * bag[term] / (bag[term] + length)
     return scores
 

@@ -21,25 +21,30 @@ class Keywords(NamedTuple):
     values: NDArray[np.float32]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=131_072)
 def term_id(term: str) -> int:
     """The 32-bit id of a term: the same in every process and version, for it is what the index holds."""
     return int.from_bytes(blake2b(term.encode(), digest_size=4).digest(), "little")
 
 
-def of_passage(terms: Iterable[str], average_length: float) -> Keywords:
+def of_passage(*families: tuple[Iterable[str], float]) -> Keywords:
     """What a passage with these terms is stored as; IDF apart, the dot product with `of_query` is BM25.
 
-    The average length is a constant, not a statistic, so that no score depends on passages that stay hidden.
+    Each family of terms has its average length, a constant, not a statistic, so that no score depends on passages
+    that stay hidden.
     """
-    counts = Counter(terms)
-    length = K1 * (1 - B + B * counts.total() / average_length)
-    return _sparse({term: count / (count + length) for term, count in counts.items()})
+    weights: dict[int, float] = {}
+    for terms, average_length in families:
+        counts = Counter(map(term_id, terms))
+        length = K1 * (1 - B + B * counts.total() / average_length)
+        for index, count in counts.items():
+            weights[index] = weights.get(index, 0) + count / (count + length)
+    return _sparse(weights)
 
 
 def of_query(terms: Iterable[str]) -> Keywords:
     """A query's weights: a term counts as often as it is said."""
-    return _sparse(Counter(terms))
+    return _sparse(Counter(map(term_id, terms)))
 
 
 def idf(points: int, holders: int) -> float:
@@ -47,9 +52,6 @@ def idf(points: int, holders: int) -> float:
     return math.log(1 + (points - holders + 0.5) / (holders + 0.5))
 
 
-def _sparse(weights: dict[str, float] | Counter[str]) -> Keywords:
-    by_id: Counter[int] = Counter()
-    for term, weight in weights.items():
-        by_id[term_id(term)] += weight  # type: ignore[assignment]  # counters add floats as well
-    ordered = sorted(by_id)
-    return Keywords(np.array(ordered, np.uint32), np.array([by_id[index] for index in ordered], np.float32))
+def _sparse(weights: dict[int, float] | Counter[int]) -> Keywords:
+    ordered = sorted(weights)
+    return Keywords(np.array(ordered, np.uint32), np.array([weights[index] for index in ordered], np.float32))

@@ -159,6 +159,47 @@ class Found(Model):
     lists: tuple[tuple[ScoredPoint, ...], ...]
 
 
+Signal = Literal["dense", "words", "grams", "bigrams"]
+"""What a candidate is judged by: cosine, and BM25 of words, of 4-grams of characters, of neighbouring words."""
+
+
+class GatherCandidates(Model):
+    """A query from every side: its vector (none where the embedding is out of reach) and its text.
+
+    `languages` are those in which the text's words are taken; none means English. `pool`: how many the best
+    lists hold each.
+    """
+
+    index: str
+    text: str
+    languages: tuple[str, ...] = ()
+    vector: Floats | None = None
+    pool: int = Field(ge=1, le=1000)
+    readers: Readers
+    filter: Filter = ()
+
+
+class Candidates(Model):
+    """The union of the best lists, in columns: `scores[s, i]` is the signal `signals[s]` of the point `ids[i]`.
+
+    Every candidate has every signal that was asked, also those that did not bring it here; `dense` is there when
+    a vector was given. IDF is taken over what the readers and the filter let through. `full`: a list was as long
+    as the pool, so that a larger pool may bring more.
+    """
+
+    ids: tuple[UUID, ...]
+    documents: tuple[str, ...]
+    signals: tuple[Signal, ...]
+    scores: Floats
+    full: bool
+
+
+class Mark(Model):
+    """Equal marks mean that nothing was written between them; null where this cannot be told."""
+
+    mark: str | None
+
+
 class FetchVectors(Model):
     index: str
     ids: tuple[UUID, ...] = Field(min_length=1)
@@ -258,6 +299,16 @@ class Vectors(Protocol):
 
     @idempotent
     async def search(self, request: SearchPoints) -> Found: ...
+
+    @idempotent
+    async def candidates(self, request: GatherCandidates) -> Candidates:
+        """What a ranking chooses from, with all that it judges by, in one round trip."""
+        ...
+
+    @idempotent
+    async def mark(self, request: Nothing) -> Mark:
+        """Moves with every write, once it is in force: for whoever keeps answers."""
+        ...
 
     @idempotent
     async def fetch(self, request: FetchVectors) -> Fetched:

@@ -11,11 +11,12 @@ import numpy as np
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Invalid
 from muniment.text.terms import terms
-from muniment.vectors import bm25
+from muniment.vectors import bm25, keywords
 from muniment.vectors.contract import (
     AnyOf,
     AnyQuery,
     BadVectors,
+    Candidates,
     Count,
     CountPoints,
     DeletePoints,
@@ -26,6 +27,8 @@ from muniment.vectors.contract import (
     FetchVectors,
     Filter,
     Found,
+    GatherCandidates,
+    Mark,
     NotAfter,
     Payload,
     Point,
@@ -40,7 +43,7 @@ from muniment.vectors.contract import (
     VectorsStatus,
     WeighTerms,
 )
-from muniment.vectors.engine.engine import Engine, EnginePoint, EngineQuery, Matching, Nearest
+from muniment.vectors.engine.engine import Engine, EnginePoint, EngineQuery, Gathering, Matching, Nearest
 
 _LARGEST_INTEGER = 2**63 - 1
 _NAMES = ("collection", "document", "version")
@@ -89,6 +92,29 @@ class EngineVectors:
         )
         return Found(lists=tuple(() if query is None else next(lists) for query in queries))
 
+    async def candidates(self, request: GatherCandidates) -> Candidates:
+        """What a ranking chooses from, with all that it judges by, in one round trip."""
+        if request.vector is not None:
+            _require_sound(request.vector, 1)
+        families = dict(zip(keywords.FAMILIES, keywords.of_query(request.text, request.languages), strict=True))
+        vector = None if request.vector is None else request.vector[0]
+        found = await self._engine.gather(
+            request.index,
+            Gathering(vector, families, request.pool),
+            _readable(request.readers, request.filter),
+        )
+        return Candidates(
+            ids=tuple(found.ids),
+            documents=tuple(found.documents),
+            signals=tuple(found.signals),
+            scores=found.scores,
+            full=found.full,
+        )
+
+    async def mark(self, request: Nothing) -> Mark:  # noqa: ARG002 - nothing is what it asks
+        """Known here: every write goes through this room."""
+        return Mark(mark=self._engine.mark())
+
     async def fetch(self, request: FetchVectors) -> Fetched:
         """The vectors as the engine keeps them: of length one."""
         ids, vectors = await self._engine.fetch(request.index, list(dict.fromkeys(request.ids)))
@@ -123,7 +149,7 @@ class EngineVectors:
             EnginePoint(
                 point.id,
                 point.payload,
-                bm25.of_passage(terms(point.text, point.language), self._average_length),
+                keywords.of_passage(point.text, point.language, self._average_length),
             )
             for point in points
         ]
@@ -133,8 +159,8 @@ def _query(query: AnyQuery) -> EngineQuery | None:
     if isinstance(query, DenseQuery):
         _require_sound(query.vector, 1)
         return Nearest(query.vector[0], query.limit)
-    keywords = bm25.of_query(terms(query.text, query.language))
-    return Matching(keywords, query.limit) if len(keywords.indices) else None
+    words = bm25.of_query(terms(query.text, query.language))
+    return Matching(words, query.limit) if len(words.indices) else None
 
 
 def _readable(readers: Readers, condition: Filter) -> Filter:

@@ -21,11 +21,11 @@ from muniment.kernel.guard import only_problems
 from muniment.kernel.logs import configure_logs
 from muniment.kernel.problems import Problem
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.contract import Filter
-from muniment.vectors.engine import edge_search
+from muniment.vectors.contract import Filter, Signal
+from muniment.vectors.engine import edge_gather, edge_search
 from muniment.vectors.engine.edge import ENGINE, EdgeShards
 from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Matching, Nearest
+from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathering, Matching, Nearest
 from muniment.vectors.engine.frames import Frame, pack_ids, receive, send, unpack_ids, unpack_ragged
 
 _PR_SET_PDEATHSIG = 1
@@ -43,6 +43,7 @@ class Desk:
             "delete": self._delete,
             "set_payload": self._set_payload,
             "search": self._search,
+            "gather": self._gather,
             "fetch": self._fetch,
             "weigh": self._weigh,
             "count": self._count,
@@ -125,6 +126,21 @@ class Desk:
                     np.array([point.score for point in points], np.float32),
                 )
             ),
+        )
+
+    def _gather(self, asked: Frame) -> Frame:
+        arrays = iter(asked.arrays)
+        vector = next(arrays) if asked.head["dense"] else None
+        families: dict[Signal, Keywords] = {
+            name: Keywords(next(arrays), next(arrays)) for name in asked.head["families"]
+        }
+        query = Gathering(vector, families, asked.head["pool"])
+        found = edge_gather.gather(self._index(asked), query, _condition(asked))
+        names = list(dict.fromkeys(found.documents))
+        numbers = {name: number for number, name in enumerate(names)}
+        return Frame(
+            {"signals": found.signals, "full": found.full, "documents": names},
+            (pack_ids(found.ids), np.array([numbers[name] for name in found.documents], np.uint32), found.scores),
         )
 
     def _fetch(self, asked: Frame) -> Frame:

@@ -1,6 +1,6 @@
 """The seam between the room and whatever keeps the points; filters are the contract's, readers among them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.contract import Filter, Payload, ScoredPoint, VectorsStatus
+from muniment.vectors.contract import Filter, Payload, ScoredPoint, Signal, VectorsStatus
 
 DENSE = "dense"
 KEYWORDS = "keywords"
@@ -49,6 +49,28 @@ class Matching(NamedTuple):
 EngineQuery = Nearest | Matching
 
 
+class Gathering(NamedTuple):
+    """A query from every side; `families` are its keywords by signal."""
+
+    vector: NDArray[np.float32] | None
+    families: Mapping[Signal, Keywords]
+    pool: int
+
+
+class Gathered(NamedTuple):
+    """The union of the best lists: `scores` has a row for each of `signals`, a column for each of `ids`."""
+
+    ids: Sequence[UUID]
+    documents: Sequence[str]
+    signals: Sequence[Signal]
+    scores: Matrix
+    full: bool
+
+
+GENERATING: frozenset[Signal] = frozenset({"dense", "words", "grams"})
+"""Signals whose best are candidates; the others judge what these bring."""
+
+
 class Engine(Protocol):
     """Every write is durable when it returns; raises IndexMissing, BadVectors and EngineDown."""
 
@@ -72,6 +94,14 @@ class Engine(Protocol):
         self, index: str, queries: Sequence[EngineQuery], condition: Filter
     ) -> list[tuple[ScoredPoint, ...]]:
         """One list for each query, best first, equal scores by id."""
+        ...
+
+    async def gather(self, index: str, asked: Gathering, condition: Filter) -> Gathered:
+        """The best by each generating signal, and every signal of each of them."""
+        ...
+
+    def mark(self) -> str | None:
+        """Moves with every write once it is in force; None where others may write too."""
         ...
 
     async def fetch(self, index: str, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:

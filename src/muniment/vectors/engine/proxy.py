@@ -1,5 +1,6 @@
 """The engine as the room sees it: each operation becomes frames to the child, long ones a row of short ones."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.contract import Filter, Payload, ScoredPoint, VectorsStatus
-from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Nearest
+from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathered, Gathering, Nearest
 from muniment.vectors.engine.frames import Array, Frame, pack_ids, pack_ragged, unpack_ids
 from muniment.vectors.engine.supervisor import Supervisor
 
@@ -29,6 +30,7 @@ class ChildEngine:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._born = secrets.token_hex(8)
 
     async def ensure(self, index: str, dimensions: int, *, lean: bool = False) -> None:
         """Make the index unless it is there."""
@@ -100,6 +102,33 @@ class ChildEngine:
             )
             for (ids, scores), of in zip(pairs, reply.head["of"], strict=True)
         ]
+
+    async def gather(self, index: str, asked: Gathering, condition: Filter) -> Gathered:
+        """One frame there, one back, in columns."""
+        head = {
+            "operation": "gather",
+            "index": index,
+            "filter": _json(condition),
+            "pool": asked.pool,
+            "dense": asked.vector is not None,
+            "families": list(asked.families),
+        }
+        vectors = () if asked.vector is None else (asked.vector,)
+        arrays = (array for keywords in asked.families.values() for array in keywords)
+        reply = await self._query(head, *vectors, *arrays)
+        ids, documents, scores = reply.arrays
+        names = reply.head["documents"]
+        return Gathered(
+            unpack_ids(ids),
+            [names[number] for number in documents.tolist()],
+            reply.head["signals"],
+            scores,
+            reply.head["full"],
+        )
+
+    def mark(self) -> str:
+        """Of this process and its count of writes: nobody else writes to the child."""
+        return f"{self._born}-{self._supervisor.writes}"
 
     async def fetch(self, index: str, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
         """The dense vectors of those that exist, slice by slice."""

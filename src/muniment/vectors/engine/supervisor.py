@@ -52,6 +52,8 @@ class Supervisor:
         self._down = False
         self._failures = 0
         self.process_id: int | None = None
+        self.writes = 0
+        """Rises when a write has been answered, or may have been done by a child that died over it."""
 
     async def ask(self, frame: Frame, *, writes: bool) -> Frame:
         """The child's answer.
@@ -119,6 +121,7 @@ class Supervisor:
                 call.succeed(await receive(child.reader))
             self._failures = 0
         finally:
+            self.writes += call.writes
             # Unanswered: the child is dead or about to be stopped, and what became of the call unknown.
             call.fail(self._problem())
 

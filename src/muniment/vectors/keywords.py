@@ -1,0 +1,66 @@
+"""A text as the keywords it is found by: words, 4-grams of their characters, and pairs of neighbouring words."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise, zip_longest
+
+from muniment.text.terms import Term, spans
+from muniment.vectors import bm25
+from muniment.vectors.bm25 import Keywords
+from muniment.vectors.contract import Signal
+
+FAMILIES: tuple[Signal, ...] = ("words", "grams", "bigrams")
+"""In the order of `of_query`."""
+
+_GRAM = 4
+# What no word holds: families share one sparse vector, and an id only by the chance of the hash.
+_OF_GRAMS, _OF_BIGRAMS, _BETWEEN = "\x01", "\x02", "\x1f"
+
+# Keywords of a family for each word of a passage: the mean over the passages of cranfield, cisi, xquad and k8s.
+_GRAMS_OF_A_WORD, _BIGRAMS_OF_A_WORD = 6.0, 1.0
+
+
+def of_passage(text: str, language: str | None, average_length: float) -> Keywords:
+    """What a passage is stored as: each family is a BM25 of its own, with its own average length."""
+    words, grams, bigrams = _families(text, language)
+    return bm25.of_passage(
+        (words, average_length),
+        (grams, average_length * _GRAMS_OF_A_WORD),
+        (bigrams, average_length * _BIGRAMS_OF_A_WORD),
+    )
+
+
+def of_query(text: str, languages: Sequence[str] = ()) -> tuple[Keywords, ...]:
+    """A query in each family. What several languages read alike is asked once."""
+    read = [_families(text, language) for language in languages or (None,)]
+    return tuple(bm25.of_query(_united(family)) for family in zip(*read, strict=True))
+
+
+def _united(readings: Iterable[Sequence[str]]) -> Iterator[str]:
+    most: Counter[str] = Counter()
+    for reading in readings:
+        most |= Counter(reading)
+    return most.elements()
+
+
+def _families(text: str, language: str | None) -> tuple[list[str], list[str], list[str]]:
+    found = spans(text, language)
+    words = [term.term for term in found]
+    grams = [gram for word in _written(text, found) for gram in _grams(word)]
+    bigrams = [f"{_OF_BIGRAMS}{one}{_BETWEEN}{other}" for one, other in pairwise(words)]
+    return words, grams, bigrams
+
+
+def _written(text: str, found: Sequence[Term]) -> Iterator[str]:
+    """The words as they stand; of an identifier its parts alone, which hold all of its letters."""
+    for term, following in zip_longest(found, found[1:]):
+        if following is None or following.start >= term.end or following.end > term.end:
+            yield text[term.start : term.end]
+
+
+@lru_cache(maxsize=32_768)
+def _grams(word: str) -> tuple[str, ...]:
+    whole = f"^{word.lower() if word.isascii() else unicodedata.normalize('NFKC', word).casefold()}$"
+    return tuple(f"{_OF_GRAMS}{whole[at : at + _GRAM]}" for at in range(max(1, len(whole) - _GRAM + 1)))
