@@ -92,7 +92,7 @@ class Script:
     async def search(self, query: str) -> Sequence[str]:
         """The ten best texts."""
         vector = (await self._embedding.embed_queries(EmbedQueries(texts=(query,)))).vectors[0]
-        keywords = bm25.of_query(terms(query, None))
+        keywords = bm25.of_query(map(bm25.term_id, terms(query)))
         asked: list[EngineQuery] = [Nearest(vector, CANDIDATES), Matching(keywords, CANDIDATES)]
         dense, words = await self._engine.search(self._index, asked, self._filter)
         ranked = fuse({p.id.hex: p.score for p in dense}, {p.id.hex: p.score for p in words})

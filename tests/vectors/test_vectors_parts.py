@@ -114,7 +114,7 @@ def test_a_term_has_the_same_id_in_every_process() -> None:
 
 @given(st.lists(st.sampled_from("abcdef")), st.floats(1, 500))
 def test_stored_weights_rise_with_the_count_and_stay_below_one(said: Sequence[str], average: float) -> None:
-    stored = bm25.of_passage((said, average))
+    stored = bm25.of_passage((map(bm25.term_id, said), average))
     weights = dict(zip(stored.indices.tolist(), stored.values.tolist(), strict=True))
     assert set(weights) == {bm25.term_id(term) for term in said}
     assert all(0 < weight < 1 for weight in weights.values())
@@ -123,7 +123,7 @@ def test_stored_weights_rise_with_the_count_and_stay_below_one(said: Sequence[st
 
 
 def test_a_query_says_a_term_as_often_as_it_does() -> None:
-    asked = bm25.of_query(["a", "b", "a"])
+    asked = bm25.of_query(map(bm25.term_id, ["a", "b", "a"]))
     weights = dict(zip(asked.indices.tolist(), asked.values.tolist(), strict=True))
     assert weights == {bm25.term_id("a"): 2.0, bm25.term_id("b"): 1.0}
     assert asked.indices.tolist() == sorted(asked.indices.tolist())
@@ -136,7 +136,9 @@ async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     monkeypatch.setattr(edge, "_FIELDS", {k: v for k, v in fields.items() if not k.startswith("current")})
     before = edge.EdgeShards(tmp_path)
     before.ensure("main", 2)
-    kept = EnginePoint(uuid4(), {"current_from": "2026-01-01T00:00:00+00:00"}, bm25.of_passage((["lease"], 10)))
+    kept = EnginePoint(
+        uuid4(), {"current_from": "2026-01-01T00:00:00+00:00"}, bm25.of_passage(([bm25.term_id("lease")], 10))
+    )
     before.upsert("main", [kept], np.ones((1, 2), np.float32))
     before.close()
 
@@ -163,7 +165,7 @@ async def test_an_index_does_not_grow_on_a_full_disk_but_shrinks(
 ) -> None:
     shards = edge.EdgeShards(tmp_path)
     shards.ensure("main", 2)
-    kept = EnginePoint(uuid4(), {"document": "d"}, bm25.of_passage((["lease"], 10)))
+    kept = EnginePoint(uuid4(), {"document": "d"}, bm25.of_passage(([bm25.term_id("lease")], 10)))
     shards.upsert("main", [kept], np.ones((1, 2), np.float32))
     monkeypatch.setattr(edge, "_LEAST_FREE_BYTES", 1 << 60)
     with pytest.raises(Unavailable, match="the disk is full"):

@@ -27,7 +27,7 @@ def term_id(term: str) -> int:
     return int.from_bytes(blake2b(term.encode(), digest_size=4).digest(), "little")
 
 
-def of_passage(*families: tuple[Iterable[str], float]) -> Keywords:
+def of_passage(*families: tuple[Iterable[int], float]) -> Keywords:
     """What a passage with these terms is stored as; IDF apart, the dot product with `of_query` is BM25.
 
     Each family of terms has its average length, a constant, not a statistic, so that no score depends on passages
@@ -35,16 +35,16 @@ def of_passage(*families: tuple[Iterable[str], float]) -> Keywords:
     """
     weights: dict[int, float] = {}
     for terms, average_length in families:
-        counts = Counter(map(term_id, terms))
+        counts = Counter(terms)
         length = K1 * (1 - B + B * counts.total() / average_length)
-        for index, count in counts.items():
-            weights[index] = weights.get(index, 0) + count / (count + length)
+        for term, count in counts.items():
+            weights[term] = weights.get(term, 0) + count / (count + length)
     return _sparse(weights)
 
 
-def of_query(terms: Iterable[str]) -> Keywords:
+def of_query(terms: Iterable[int]) -> Keywords:
     """A query's weights: a term counts as often as it is said."""
-    return _sparse(Counter(map(term_id, terms)))
+    return _sparse(Counter(terms))
 
 
 def idf(points: int, holders: int) -> float:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, zip_longest
 
+from muniment.text.query import readings
 from muniment.text.terms import Term, spans
 from muniment.vectors import bm25
-from muniment.vectors.bm25 import Keywords
+from muniment.vectors.bm25 import Keywords, term_id
 from muniment.vectors.contract import Signal
 
 FAMILIES: tuple[Signal, ...] = ("words", "grams", "bigrams")
@@ -24,7 +25,7 @@ _GRAMS_OF_A_WORD, _BIGRAMS_OF_A_WORD = 6.0, 1.0
 
 def of_passage(text: str, language: str | None, average_length: float) -> Keywords:
     """What a passage is stored as: each family is a BM25 of its own, with its own average length."""
-    words, grams, bigrams = _families(text, language)
+    words, grams, bigrams = _families(text, spans(text, language))
     return bm25.of_passage(
         (words, average_length),
         (grams, average_length * _GRAMS_OF_A_WORD),
@@ -34,23 +35,22 @@ def of_passage(text: str, language: str | None, average_length: float) -> Keywor
 
 def of_query(text: str, languages: Sequence[str] = ()) -> tuple[Keywords, ...]:
     """A query in each family. What several languages read alike is asked once."""
-    read = [_families(text, language) for language in languages or (None,)]
+    read = [_families(text, reading) for reading in readings(text, languages)]
     return tuple(bm25.of_query(_united(family)) for family in zip(*read, strict=True))
 
 
-def _united(readings: Iterable[Sequence[str]]) -> Iterator[str]:
-    most: Counter[str] = Counter()
-    for reading in readings:
-        most |= Counter(reading)
-    return most.elements()
+def _united(families: Iterable[Sequence[int]]) -> Counter[int]:
+    most: Counter[int] = Counter()
+    for family in families:
+        most |= Counter(family)
+    return most
 
 
-def _families(text: str, language: str | None) -> tuple[list[str], list[str], list[str]]:
-    found = spans(text, language)
+def _families(text: str, found: Sequence[Term]) -> tuple[list[int], list[int], list[int]]:
     words = [term.term for term in found]
     grams = [gram for word in _written(text, found) for gram in _grams(word)]
-    bigrams = [f"{_OF_BIGRAMS}{one}{_BETWEEN}{other}" for one, other in pairwise(words)]
-    return words, grams, bigrams
+    pairs = [term_id(f"{_OF_BIGRAMS}{one}{_BETWEEN}{other}") for one, other in pairwise(words)]
+    return [term_id(word) for word in words], grams, pairs
 
 
 def _written(text: str, found: Sequence[Term]) -> Iterator[str]:
@@ -61,6 +61,7 @@ def _written(text: str, found: Sequence[Term]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=32_768)
-def _grams(word: str) -> tuple[str, ...]:
+def _grams(word: str) -> tuple[int, ...]:
     whole = f"^{word.lower() if word.isascii() else unicodedata.normalize('NFKC', word).casefold()}$"
-    return tuple(f"{_OF_GRAMS}{whole[at : at + _GRAM]}" for at in range(max(1, len(whole) - _GRAM + 1)))
+    starts = range(max(1, len(whole) - _GRAM + 1))
+    return tuple(term_id(f"{_OF_GRAMS}{whole[at : at + _GRAM]}") for at in starts)

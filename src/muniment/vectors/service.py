@@ -159,7 +159,7 @@ def _query(query: AnyQuery) -> EngineQuery | None:
     if isinstance(query, DenseQuery):
         _require_sound(query.vector, 1)
         return Nearest(query.vector[0], query.limit)
-    words = bm25.of_query(terms(query.text, query.language))
+    words = bm25.of_query(map(bm25.term_id, terms(query.text, query.language)))
     return Matching(words, query.limit) if len(words.indices) else None
 
 
