@@ -22,6 +22,7 @@ import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 
+from kit.migrations import upgrade_by_rote
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
 from kit.sharing import Sharing, rank_of
@@ -39,6 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
     config.option.loadscopereorder = False
     return Sharing(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_by_rote() -> Iterator[None]:
+    """Each database in this process is made at once; that the migrations make it, the first of a kind shows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("muniment.kernel.database.upgrade", upgrade_by_rote)
+        yield
 
 
 @pytest.fixture
