@@ -33,7 +33,6 @@ from muniment.vectors.contract import (
     Payload,
     Point,
     Range,
-    Readers,
     SearchPoints,
     SetPayload,
     Tally,
@@ -43,7 +42,16 @@ from muniment.vectors.contract import (
     VectorsStatus,
     WeighTerms,
 )
-from muniment.vectors.engine.engine import Engine, EnginePoint, EngineQuery, Gathering, Matching, Nearest
+from muniment.vectors.engine.engine import (
+    Engine,
+    EnginePoint,
+    EngineQuery,
+    Gathering,
+    Matching,
+    Nearest,
+    nothing,
+)
+from muniment.vectors.readers import TokensInUse
 
 _LARGEST_INTEGER = 2**63 - 1
 _NAMES = ("collection", "document", "version")
@@ -55,6 +63,7 @@ class EngineVectors:
     def __init__(self, engine: Engine, *, average_length: float) -> None:
         self._engine = engine
         self._average_length = average_length
+        self._tokens = TokensInUse(engine)
 
     async def ensure(self, request: EnsureIndex) -> Nothing:
         """Make the index unless it is there."""
@@ -67,6 +76,7 @@ class EngineVectors:
         for point in request.points:
             _require_payload(point.payload, required=("readers", *_NAMES))
         points = await asyncio.to_thread(self._analysed, request.points)
+        self._tokens.note(request.index, (point.payload for point in request.points))
         await self._engine.upsert(request.index, points, request.vectors)
         return Nothing()
 
@@ -78,6 +88,7 @@ class EngineVectors:
     async def set_payload(self, request: SetPayload) -> Nothing:
         """Durable, and in force for every search that starts after the answer."""
         _require_payload(request.payload, required=())
+        self._tokens.note(request.index, (request.payload,))
         await self._engine.set_payload(request.index, _checked(request.filter), request.payload)
         return Nothing()
 
@@ -85,12 +96,9 @@ class EngineVectors:
         """One round trip for all queries that can find anything."""
         queries = [_query(query) for query in request.queries]
         asked = [query for query in queries if query is not None]
-        lists = iter(
-            await self._engine.search(request.index, asked, _readable(request.readers, request.filter))
-            if asked
-            else ()
-        )
-        return Found(lists=tuple(() if query is None else next(lists) for query in queries))
+        readable = await self._readable(request)
+        lists = iter(await self._engine.search(request.index, asked, readable) if asked and readable else ())
+        return Found(lists=tuple(() if query is None else next(lists, ()) for query in queries))
 
     async def candidates(self, request: GatherCandidates) -> Candidates:
         """What a ranking chooses from, with all that it judges by, in one round trip."""
@@ -98,11 +106,8 @@ class EngineVectors:
             _require_sound(request.vector, 1)
         families = dict(zip(keywords.FAMILIES, keywords.of_query(request.text, request.languages), strict=True))
         vector = None if request.vector is None else request.vector[0]
-        found = await self._engine.gather(
-            request.index,
-            Gathering(vector, families, request.pool),
-            _readable(request.readers, request.filter),
-        )
+        asked, readable = Gathering(vector, families, request.pool), await self._readable(request)
+        found = await self._engine.gather(request.index, asked, readable) if readable else nothing(asked)
         return Candidates(
             ids=tuple(found.ids),
             documents=tuple(found.documents),
@@ -123,12 +128,14 @@ class EngineVectors:
     async def weigh(self, request: WeighTerms) -> TermWeights:
         """The engine's own IDF, so that it is what keyword scores are made of."""
         distinct = list(dict.fromkeys(terms(request.text, request.language)))
-        readable = _readable(request.readers, request.filter)
-        found = await self._engine.weigh(request.index, [bm25.term_id(term) for term in distinct], readable)
-        weights = dict(zip(distinct, found.tolist(), strict=True))
+        readable = await self._readable(request)
+        weights = dict.fromkeys(distinct, math.nan)
+        if readable:
+            found = await self._engine.weigh(request.index, [bm25.term_id(term) for term in distinct], readable)
+            weights = dict(zip(distinct, found.tolist(), strict=True))
         unknown = tuple(term for term, weight in weights.items() if math.isnan(weight))
         if unknown:
-            largest = bm25.idf(await self._engine.count(request.index, readable), 0)
+            largest = bm25.idf(await self._engine.count(request.index, readable) if readable else 0, 0)
             weights |= dict.fromkeys(unknown, largest)
         return TermWeights(weights=weights, unknown=unknown)
 
@@ -143,6 +150,13 @@ class EngineVectors:
     async def status(self, request: Nothing) -> VectorsStatus:  # noqa: ARG002 - nothing is what it asks
         """The engine and its indexes."""
         return await self._engine.status()
+
+    async def _readable(self, request: SearchPoints | GatherCandidates | WeighTerms) -> Filter:
+        """What is asked, and who asks; empty, which no filter with readers is, where they see nothing at all."""
+        condition = _checked(request.filter)
+        tokens = await self._tokens.among(request.index, request.readers)
+        # Sorted, so that the same question is the same bytes to the engine.
+        return (AnyOf(field="readers", values=tuple(sorted(tokens))), *condition) if tokens else ()
 
     def _analysed(self, points: Sequence[Point]) -> list[EnginePoint]:
         return [
@@ -161,11 +175,6 @@ def _query(query: AnyQuery) -> EngineQuery | None:
         return Nearest(query.vector[0], query.limit)
     words = bm25.of_query(map(bm25.term_id, terms(query.text, query.language)))
     return Matching(words, query.limit) if len(words.indices) else None
-
-
-def _readable(readers: Readers, condition: Filter) -> Filter:
-    # Sorted, so that the same question is the same bytes to the engine.
-    return (AnyOf(field="readers", values=tuple(sorted(readers))), *_checked(condition))
 
 
 def _checked(condition: Filter) -> Filter:

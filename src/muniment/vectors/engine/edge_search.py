@@ -85,8 +85,12 @@ def count(index: OpenIndex, condition: Filter) -> int:
 def tally(index: OpenIndex, field: str, condition: Filter) -> dict[str, int]:
     """How many points hold each value of an indexed field."""
     most = max(1, index.shard.info().points_count)
-    asked = FacetRequest(field, limit=most, exact=True, filter=edge_filter(condition))
-    return {str(hit.value): hit.count for hit in index.shard.facet(asked).hits}
+    while True:
+        asked = FacetRequest(field, limit=most, exact=True, filter=edge_filter(condition))
+        hits = index.shard.facet(asked).hits
+        if len(hits) < most:
+            return {str(hit.value): hit.count for hit in hits}
+        most *= 4  # a point may hold many values
 
 
 def _request(query: EngineQuery, allowed: EdgeFilter) -> QueryRequest:

@@ -67,6 +67,13 @@ class Gathered(NamedTuple):
     full: bool
 
 
+def nothing(asked: Gathering) -> Gathered:
+    """No candidates."""
+    signals: list[Signal] = ["dense"] if asked.vector is not None else []
+    signals += asked.families
+    return Gathered((), (), signals, np.zeros((len(signals), 0), np.float32), full=False)
+
+
 GENERATING: frozenset[Signal] = frozenset({"dense", "words", "grams"})
 """Signals whose best are candidates; the others judge what these bring."""
 
