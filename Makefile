@@ -29,7 +29,7 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/dev  ## the whole default suite, with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
+	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
 
 lint: .venv/dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

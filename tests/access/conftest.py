@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from kit.parsing import parsers_here
 from kit.running import ADMIN_PASSWORD, RunningHouse
 from muniment.app import ROOMS, open_house
 from muniment.kernel.house import Builder
@@ -26,7 +27,8 @@ async def http(house: RunningHouse) -> AsyncIterator[httpx.AsyncClient]:
 async def opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Callable[..., Awaitable[httpx.AsyncClient]]]:
-    """Open a house in this process. `around` makes other rooms of its rooms, by contract."""
+    """Open a house in this process, parsers and all. `around` makes other rooms of its rooms, by contract."""
+    monkeypatch.setattr("muniment.documents.build.parsers", parsers_here)
     async with AsyncExitStack() as stack:
 
         async def open_(around: Mapping[type, Callable[[Any], Any]], **more: str) -> httpx.AsyncClient:
