@@ -1,52 +1,30 @@
 """Searching as of a time, through retrieval and documents together, against a plain record of what was when."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from documents.conftest import word_tokenizer
 from kit.office import Office
-from kit.parsing import parsers_here
-from muniment.collections.contract import Collections
 from muniment.documents.contract import ById, SetAccess, UpdateDocument
-from muniment.embedding.contract import Embedding
 from muniment.kernel.caller import calling_as
 from muniment.kernel.model import now
 from muniment.kernel.problems import NotAvailable
 from muniment.retrieval.contract import Hit, Mode, Search
-from muniment.retrieval.service import HybridRetrieval
-from muniment.vectors.contract import Vectors
+from retrieval.conftest import retrieval_over
 
 INSTANT = timedelta(microseconds=1)
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "keyword")
 _names = count()
 
 
-@pytest.fixture
-async def office(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
-    monkeypatch.setattr("muniment.documents.build.parsers", parsers_here)
-    tokenizer = tmp_path / "tokenizer.json"
-    word_tokenizer().save(str(tokenizer))
-    office = Office.staffed(tmp_path, sqlite_url, tokenizer)
-    async with office.opened():
-        yield office
-
-
 async def hits(
     office: Office, who: str, at: datetime | None, *, collection: str | None = "handbook", mode: Mode = "hybrid"
 ) -> tuple[Hit, ...]:
-    retrieval = HybridRetrieval(
-        cast("Collections", office.shelves),
-        office.room,
-        cast("Embedding", office.embedding),
-        cast("Vectors", office.vectors),
-    )
+    retrieval = retrieval_over(office)
     collections = None if collection is None else (collection,)
     with calling_as(office.callers[who]):
         asked = Search(query="storage lease", collections=collections, limit=50, mode=mode, as_of=at)

@@ -22,7 +22,17 @@ from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.problems import Invalid, NotAvailable, Unavailable
 from muniment.retrieval.contract import Search, Weigh
 from muniment.retrieval.service import HybridRetrieval
-from muniment.vectors.contract import AnyOf, Found, IndexMissing, NoneOf, NotAfter, Range, ScoredPoint, TermWeights
+from muniment.vectors.contract import (
+    AnyOf,
+    Found,
+    IndexMissing,
+    Mark,
+    NoneOf,
+    NotAfter,
+    Range,
+    ScoredPoint,
+    TermWeights,
+)
 
 INDEX = IndexRef(name="m.r.1", model="m", recipe="r", generation=1)
 
@@ -59,6 +69,9 @@ class Reader:
         self.times.append(request.as_of)
         return Passages(passages={c: passage(c) for c in request.chunks if number(c) not in self.stale})
 
+    async def mark(self, _):
+        return Mark(mark="1")
+
     async def count_readable(self, request):
         return Counts(counts={c: self.readable[c] for c in request.collections if c in self.readable})
 
@@ -87,6 +100,9 @@ class Engine:
             places = order if query.kind == "dense" else order[::-1]
             lists.append(tuple(point(n, 1 - at / 1000) for at, n in enumerate(places[: query.limit])))
         return Found(lists=tuple(lists))
+
+    async def mark(self, _):
+        return Mark(mark="1")
 
     async def weigh(self, request):
         self.asked.append(request)
@@ -122,9 +138,9 @@ def passage(chunk):
 ADA = Caller(principal="usr_1", name="ada", tokens=frozenset({"usr_1"}), withheld=frozenset({"col_gone"}))
 
 
-def room(reader=None, embedding=None, engine=None):
+def room(reader=None, embedding=None, engine=None, **settings):
     engine = engine or Engine()
-    return HybridRetrieval(Shelves(), reader or Reader(), embedding or OneVector(), engine), engine
+    return HybridRetrieval(Shelves(), reader or Reader(), embedding or OneVector(), engine, **settings), engine
 
 
 async def search(service, who=ADA, **asked):
@@ -215,12 +231,6 @@ async def test_a_collection_is_seen_by_a_reader_of_one_of_its_documents():
     service, engine = room(Reader(readable={"col_shut": 1}))
     await search(service, collections=("shut",))
     assert AnyOf(field="collection", values=("col_shut",)) in engine.asked[0].filter
-
-
-async def test_what_is_not_built_is_said():
-    service, _ = room()
-    with pytest.raises(NotAvailable):
-        await search(service, explain=True)
 
 
 async def test_terms_are_weighed_in_the_same_scope():

@@ -1,4 +1,4 @@
-"""Commands that get answers out: search and ask."""
+"""Commands that get answers out: search, why and ask."""
 
 import sys
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from muniment.cli.documents import DocumentArgument, address
 from muniment.cli.session import Session, asking
 from muniment.cli.terminal import err, footnote_line, hit_lines, out, plain, print_json, sentence_text
 from muniment.documents.contract import FIELD_NAMES, DocumentType
@@ -78,6 +79,7 @@ def search(
     since: SinceOption = None,
     filter: FiltersOption = None,  # noqa: A002 - the API's word
     as_of: AsOfOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say of each hit why it is there.")] = False,
 ) -> None:
     """Find the passages nearest to a query.
 
@@ -91,6 +93,7 @@ def search(
         "group_by": "document" if by_document else None,
         "filters": filters_of(type, tag, since, filter),
         "as_of": _instant(as_of),
+        "explain": explain,
     }
     answer = asked.muniment.post("/api/v1/search", body)
     if asked.as_json:
@@ -99,9 +102,35 @@ def search(
     for place, hit in enumerate(answer["hits"], 1):
         for line in hit_lines(place, hit):
             out.print(line)
+        if hit["explanation"]:
+            out.print(plain(hit["explanation"]["says"], "dim"))
     if not answer["hits"]:
         err.print("nothing found")
     _warn(answer["degraded"])
+
+
+@asking
+def why(
+    asked: Session,
+    query: Annotated[str, typer.Argument(help="What was looked for.")],
+    document: DocumentArgument,
+    collection: CollectionsOption = None,
+    mode: Annotated[Mode, typer.Option("--mode", help="By words and meaning, or by one of the two.")] = "hybrid",
+    filter: FiltersOption = None,  # noqa: A002 - the API's word
+) -> None:
+    """Tell why a search finds a document, or why not.
+
+    Example: muniment why "how are leases renewed" handbook/leases.md
+    """
+    body = {
+        "query": query,
+        "document": address(asked, document).rpartition("/")[2],
+        "collections": collection or None,
+        "mode": mode,
+        "filters": filters_of(None, None, None, filter),
+    }
+    answer = asked.muniment.post("/api/v1/search/explain", body)
+    asked.tell(answer, answer["says"])
 
 
 @asking

@@ -11,6 +11,7 @@ from muniment.kernel.blobs import Staged
 from muniment.kernel.contract import idempotent
 from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
 from muniment.kernel.problems import Problem, Throttled
+from muniment.vectors.contract import Mark
 
 DocumentType = Literal["PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"]
 ReviewStatus = Literal["draft", "review", "approved", "deprecated"]
@@ -574,6 +575,11 @@ class Documents(Protocol):
     @idempotent
     async def reconcile(self, request: Reconcile) -> Reconciled:
         """Prove that nothing is lost, doubled or left behind. Needs `collections:admin`."""
+        ...
+
+    @idempotent
+    async def mark(self, request: Nothing) -> Mark:
+        """Moves with everything that is written here."""
         ...
 
     @idempotent

@@ -42,6 +42,7 @@ from muniment.kernel.caller import caller
 from muniment.kernel.model import Nothing, Page
 from muniment.kernel.pages import decode_cursor, encode_cursor
 from muniment.kernel.problems import Invalid
+from muniment.vectors.contract import Mark
 
 History = Mapping[str, Sequence[Row[Any]]]
 """Versions by document."""
@@ -104,7 +105,9 @@ class Reading(Base):
             parsed = await parsed_text(connection, version.id)
         if parsed is None:
             raise _no_version(request, "has no text yet")
-        return DocumentText(version=version.number, text=parsed.text, pages=parsed.pages, sections=parsed.sections)
+        return DocumentText(
+            version=version.number, text=parsed.text, pages=parsed.pages, sections=tuple(parsed.sections)
+        )
 
     async def content(self, request: OfVersion) -> Content:
         """By reference: the bytes themselves are in the shared blob store."""
@@ -153,6 +156,10 @@ class Reading(Base):
             return Counts(counts={})
         async with self._database.read() as connection:
             return Counts(counts=await registry.count_readable(connection, who, request.collections))
+
+    async def mark(self, request: Nothing) -> Mark:  # noqa: ARG002 - nothing is what it asks
+        """The database's own."""
+        return Mark(mark=await self._database.mark())
 
     async def status(self, request: Nothing) -> DocumentsStatus:  # noqa: ARG002 - nothing is what it asks
         """Counted afresh."""

@@ -24,6 +24,7 @@ from muniment.gateway.openapi import openapi
 from muniment.gateway.pages import document, pages
 from muniment.gateway.public import TABLE, Row
 from muniment.gateway.reading import Reader
+from muniment.gateway.searching import search_handler
 from muniment.gateway.settings import GatewaySettings
 from muniment.gateway.upload import Uploads
 from muniment.generation.contract import Generation
@@ -114,6 +115,8 @@ def _handler(
     )
     if row.contract is Knowledge:
         return ask_handler(read, rooms.knowledge)
+    if row.contract is Retrieval and row.call == "search":
+        return search_handler(read, rooms.retrieval)
     if row.call == "page":
         return picture_handler(read, rooms.documents, blobs)
     if row.call == "content":

@@ -103,6 +103,7 @@ _READABLE = frozenset({"readable"})
 
 TABLE: Sequence[Row] = (
     Row("POST", f"{_V1}/search", Retrieval, "search", _READ),
+    Row("POST", f"{_V1}/search/explain", Retrieval, "explain", _READ),
     Row("POST", f"{_V1}/ask", Knowledge, "ask", _READ, patience="answer"),
     Row("POST", f"{_V1}/auth/login", Identity, "login", open=True),
     Row("POST", f"{_V1}/auth/refresh", Identity, "refresh", open=True),

@@ -10,6 +10,7 @@ from muniment.kernel.model import Matrix
 from muniment.retrieval.contract import Search
 from muniment.retrieval.fusion import Ranked, fuse, merge
 from muniment.retrieval.scope import Scope
+from muniment.retrieval.steps import Steps
 from muniment.vectors.contract import (
     AnyQuery,
     DenseQuery,
@@ -30,7 +31,7 @@ class Order(NamedTuple):
 
 
 async def ordered(
-    engine: Vectors, request: Search, scope: Scope, vectors: Mapping[str, Matrix], pool: int
+    engine: Vectors, request: Search, scope: Scope, vectors: Mapping[str, Matrix], pool: int, steps: Steps
 ) -> Order:
     """The order over all places; `vectors` is the query's by model, `pool` the length of each list."""
     asked = []
@@ -46,13 +47,15 @@ async def ordered(
                     index=place.name, queries=tuple(queries), readers=caller().tokens, filter=place.filter
                 )
             )
-    found = await asyncio.gather(*(_found(engine, search) for search in asked))
-    orders = []
-    for search, answer in zip(asked, found, strict=True):
-        lists = {query.kind: _scores(points) for query, points in zip(search.queries, answer.lists, strict=True)}
-        orders.append(fuse(lists.get("dense"), lists.get("keyword")))
-    more = any(len(points) >= pool for answer in found for points in answer.lists)
-    return Order(merge(orders), more)
+    with steps.of("engine"):
+        found = await asyncio.gather(*(_found(engine, search) for search in asked))
+    with steps.of("fuse"):
+        orders = []
+        for search, answer in zip(asked, found, strict=True):
+            of = {query.kind: _scores(points) for query, points in zip(search.queries, answer.lists, strict=True)}
+            orders.append(fuse(of.get("dense"), of.get("keyword")))
+        more = any(len(points) >= pool for answer in found for points in answer.lists)
+        return Order(merge(orders), more)
 
 
 async def _found(engine: Vectors, search: SearchPoints) -> Found:

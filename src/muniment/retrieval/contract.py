@@ -38,22 +38,85 @@ class Scores(Model):
     rerank: float | None = None
 
 
+class Part(Model):
+    """One side of a hit's score: the signal, what it measured, what it added, and a sentence that says so."""
+
+    signal: str
+    value: float
+    adds: float
+    says: str
+
+
+class Explanation(Model):
+    """Why a hit stands where it stands."""
+
+    says: str
+    parts: tuple[Part, ...]
+
+
 class Hit(Model):
-    """`score` orders the hits of one answer, in [0, 1]; it is not comparable between queries."""
+    """`score` orders the hits of one answer, in [0, 1]; it is not comparable between queries.
+
+    `explanation` is there where the search asked to explain.
+    """
 
     document: DocumentBrief
     chunk: ChunkText
     parent: ParentText
     score: float
     scores: Scores
+    explanation: Explanation | None = None
 
 
 class Hits(Model):
-    """Best first. `degraded` lists what was missing (`dense`, `rerank`, `cache`, `history`)."""
+    """Best first. `degraded` lists what was missing (`dense`, `rerank`, `cache`, `history`).
+
+    `timings` are the milliseconds of each step: `scope`, `embed`, `engine`, `fuse`, `rerank`, `hydrate`, `cache`.
+    """
 
     hits: tuple[Hit, ...]
     took_ms: float
+    timings: dict[str, float] = Field(default={})
     degraded: tuple[str, ...] = ()
+
+
+class ExplainSearch(Model):
+    """Why a document is, or is not, among what a search finds; the other fields as in Search."""
+
+    query: Text = Field(min_length=1, max_length=8192)
+    document: str = Field(max_length=256)
+    collections: tuple[str, ...] | None = None
+    mode: Mode = "hybrid"
+    filters: Filters = Field(default={})
+
+
+class Standing(Model):
+    """Where a document stands by one signal alone: its best passage's value, and its rank among documents.
+
+    `rank` is null where it stands behind the last of the `of` documents that were looked at.
+    """
+
+    signal: str
+    value: float
+    rank: int | None
+    of: int
+
+
+Outcome = Literal["found", "not-indexed", "failed", "elsewhere", "filtered", "ranked-low", "unmatched"]
+"""`elsewhere`: in none of the collections searched; `ranked-low`: behind the 200 best; `unmatched`: holds nothing
+of what was asked."""
+
+
+class Explained(Model):
+    """`says` answers in a sentence or two; `excluded_by` are fields whose filter the document does not pass."""
+
+    document: str
+    outcome: Outcome
+    says: str
+    rank: int | None = None
+    excluded_by: tuple[str, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    hit: Hit | None = None
 
 
 class Weigh(Model):
@@ -78,6 +141,14 @@ class Retrieval(Protocol):
     @idempotent
     async def search(self, request: Search) -> Hits:
         """The passages nearest to the query that the caller may read, best first."""
+        ...
+
+    @idempotent
+    async def explain(self, request: ExplainSearch) -> Explained:
+        """Why a document was found, or not.
+
+        Raises DocumentMissing for one that the caller may not read, as for one that is not there.
+        """
         ...
 
     @idempotent

@@ -1,20 +1,22 @@
 """Hybrid retrieval: one round trip to the engine under the access filter, one order, and the second lock."""
 
 import asyncio
-import time
 
 from muniment.collections.contract import Collections
 from muniment.documents.contract import Documents
 from muniment.embedding.contract import Embedding, EmbedQueries
 from muniment.kernel.caller import caller
 from muniment.kernel.logs import get_logger
-from muniment.kernel.model import Matrix
-from muniment.kernel.problems import NotAvailable, Problem
+from muniment.kernel.model import Matrix, Nothing
+from muniment.kernel.problems import Problem
 from muniment.models.contract import ModelUnavailable
 from muniment.retrieval.candidates import ordered
-from muniment.retrieval.contract import Hit, Hits, Search, Weigh, Weights
+from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
+from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
+from muniment.retrieval.kept import KeptAnswers, Marks, question
 from muniment.retrieval.scope import Asked, Scope, Scoping
+from muniment.retrieval.steps import Steps
 from muniment.vectors.contract import IndexMissing, TermWeights, Vectors, WeighTerms
 
 _log = get_logger(__name__)
@@ -35,22 +37,48 @@ class HybridRetrieval:
         *,
         candidates: int = 100,
         spare: int = 10,
+        cache_bytes: int = 0,
     ) -> None:
         self._candidates, self._spare = candidates, spare
         self._documents, self._embedding, self._vectors = documents, embedding, vectors
         self._scoping = Scoping(collections, documents)
+        self._kept = KeptAnswers(cache_bytes)
+        self._explaining = Explaining(self._scoping, documents, vectors, self.search, self._query_vectors)
 
     async def search(self, request: Search) -> Hits:
+        """As the contract says; the same question under the same marks is answered from memory."""
+        steps = Steps()
+        asked = question(request, caller())
+        with steps.of("cache"):
+            marks = await self._marks(request)
+            known = self._kept.get(marks, asked) if marks else None
+        if known is not None:
+            return known.model_copy(update={"took_ms": steps.took_ms, "timings": steps.timings})
+        found = await self._searched(request, steps)
+        if marks and not found.degraded:
+            self._kept.put(marks, asked, found)
+        return found
+
+    async def explain(self, request: ExplainSearch) -> Explained:
         """As the contract says."""
-        started = time.perf_counter()
-        if request.explain:
-            raise NotAvailable("explain: explanations are not built in this version of Muniment")
-        scope = await self._scoping.of(Asked(request.collections, request.filters, request.as_of))
+        return await self._explaining.explain(request)
+
+    async def _marks(self, request: Search) -> Marks | None:
+        """What the data is at present; None where nothing is kept, or it cannot be told."""
+        if not self._kept.on or request.as_of is not None or request.explain:
+            return None
+        documents = (await self._documents.mark(Nothing())).mark
+        vectors = (await self._vectors.mark(Nothing())).mark
+        return Marks(documents, vectors) if documents and vectors else None
+
+    async def _searched(self, request: Search, steps: Steps) -> Hits:
+        with steps.of("scope"):
+            scope = await self._scoping.of(Asked(request.collections, request.filters, request.as_of))
         degraded = ["history"] if scope.forgets else []
-        vectors = await self._embedded(request, scope, degraded)
-        hits = await self._hits(request, scope, vectors) if caller().tokens else []
-        took_ms = round((time.perf_counter() - started) * 1000, 3)
-        return Hits(hits=tuple(hits), took_ms=took_ms, degraded=tuple(degraded))
+        with steps.of("embed"):
+            vectors = await self._embedded(request, scope, degraded)
+        hits = await self._hits(request, scope, vectors, steps) if caller().tokens else []
+        return Hits(hits=tuple(hits), took_ms=steps.took_ms, timings=steps.timings, degraded=tuple(degraded))
 
     async def weigh(self, request: Weigh) -> Weights:
         """As the contract says. Over several indexes a term weighs what it weighs where it is most common."""
@@ -99,7 +127,10 @@ class HybridRetrieval:
                 degraded.append("dense")
         return found
 
-    async def _hits(self, request: Search, scope: Scope, vectors: dict[str, Matrix]) -> list[Hit]:
+    async def _query_vectors(self, query: str, scope: Scope) -> dict[str, Matrix]:
+        return await self._embedded(Search(query=query), scope, [])
+
+    async def _hits(self, request: Search, scope: Scope, vectors: dict[str, Matrix], steps: Steps) -> list[Hit]:
         """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one.
 
         What dropped out may have been replaced since the engine answered: a second look finds what came in its
@@ -108,8 +139,9 @@ class HybridRetrieval:
         pool = min(MOST_CANDIDATES, max(self._candidates, 2 * request.limit))
         first = True
         while True:
-            ranked, more = await ordered(self._vectors, request, scope, vectors, pool)
-            hits, dropped = await hydrated(self._documents, request, ranked, self._spare)
+            ranked, more = await ordered(self._vectors, request, scope, vectors, pool, steps)
+            with steps.of("hydrate"):
+                hits, dropped = await hydrated(self._documents, request, ranked, self._spare)
             short = len(hits) < request.limit and more and pool < MOST_CANDIDATES
             if not short and not (first and dropped):
                 return hits

@@ -1,0 +1,159 @@
+"""Why a document is, or is not, among what a search finds."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from muniment.documents.contract import ById, Document, Documents
+from muniment.kernel.caller import caller
+from muniment.kernel.model import Matrix
+from muniment.retrieval.contract import Explained, ExplainSearch, Hits, Outcome, Search, Standing
+from muniment.retrieval.filters import conditions
+from muniment.retrieval.places import Place
+from muniment.retrieval.scope import Asked, Scope, Scoping
+from muniment.vectors.contract import (
+    AnyOf,
+    AnyQuery,
+    CountPoints,
+    DenseQuery,
+    Filter,
+    IndexMissing,
+    KeywordQuery,
+    ScoredPoint,
+    SearchPoints,
+    Vectors,
+)
+
+DEEPEST = 200
+"""How far down the order is looked for the document."""
+
+_DEEPEST_LIST = 1000
+_WAYS = {"dense": ("meaning", "cosine"), "keyword": ("words", "BM25")}
+
+Find = Callable[[Search], Awaitable[Hits]]
+Embed = Callable[[str, Scope], Awaitable[dict[str, Matrix]]]
+
+
+class Explaining:
+    """Asks the neighbours, one question after another, until one of them is the reason."""
+
+    def __init__(self, scoping: Scoping, documents: Documents, engine: Vectors, find: Find, embed: Embed) -> None:
+        self._scoping, self._documents, self._engine = scoping, documents, engine
+        self._find, self._embed = find, embed
+
+    async def explain(self, request: ExplainSearch) -> Explained:
+        """As the contract says: what the caller may not read is missing, before anything else is looked at."""
+        document = await self._documents.get(ById(id=request.document))
+        scope = await self._scoping.of(Asked(request.collections, request.filters, None))
+        if document.version is None:
+            return _not_current(document)
+        if scope.collections and document.collection not in {ref.name for ref in scope.collections}:
+            names = ", ".join(ref.name for ref in scope.collections)
+            return _explained(document, "elsewhere", f"is in {document.collection}; the search looked in {names}.")
+        excluded = await self._excluded(request, scope, document)
+        if excluded is None:
+            return _explained(
+                document, "not-indexed", "has no passages in the index at present; try again shortly."
+            )
+        if excluded:
+            says = f"does not pass the filter on {', '.join(excluded)}; leave it out to find it."
+            return _explained(document, "filtered", says).model_copy(update={"excluded_by": excluded})
+        return await self._ranked(request, scope, document)
+
+    async def _excluded(self, request: ExplainSearch, scope: Scope, document: Document) -> tuple[str, ...] | None:
+        """Fields whose filter the document does not pass; None where no passage of it is in an index."""
+        alone = AnyOf(field="document", values=(document.id,))
+        if not await self._count(scope, (alone,)):
+            return None
+        excluded = []
+        for field, value in request.filters.items():
+            if not await self._count(scope, (alone, *conditions({field: value}))):
+                excluded.append(field)
+        return tuple(excluded)
+
+    async def _count(self, scope: Scope, wanted: Filter) -> int:
+        total = 0
+        for index in {place.name for place in scope.places}:
+            try:
+                total += (await self._engine.count(CountPoints(index=index, filter=wanted))).count
+            except IndexMissing:
+                continue  # nothing was written to it yet
+        return total
+
+    async def _ranked(self, request: ExplainSearch, scope: Scope, document: Document) -> Explained:
+        search = Search(
+            query=request.query,
+            collections=request.collections,
+            filters=request.filters,
+            mode=request.mode,
+            group_by="document",
+            limit=DEEPEST,
+            explain=True,
+        )
+        hits = (await self._find(search)).hits
+        standings = await self._standings(request, scope, document)
+        sides = " ".join(_side(standing) for standing in standings)
+        for rank, hit in enumerate(hits, 1):
+            if hit.document.id == document.id:
+                found = _explained(document, "found", f"is number {rank} of {len(hits)} documents found. {sides}")
+                return found.model_copy(update={"rank": rank, "standings": standings, "hit": hit})
+        if not standings:
+            return _explained(document, "unmatched", "holds none of the words of the query.")
+        low = _explained(document, "ranked-low", f"is not among the {len(hits)} best documents. {sides}")
+        return low.model_copy(update={"standings": standings})
+
+    async def _standings(self, request: ExplainSearch, scope: Scope, document: Document) -> tuple[Standing, ...]:
+        """The document's best passage by each way of searching, and its rank by that way alone."""
+        vectors = {} if request.mode == "keyword" else await self._embed(request.query, scope)
+        alone = AnyOf(field="document", values=(document.id,))
+        for place in scope.places:
+            queries: list[AnyQuery] = []
+            if place.model in vectors:
+                queries.append(DenseQuery(vector=vectors[place.model], limit=_DEEPEST_LIST))
+            if request.mode != "dense":
+                queries.append(KeywordQuery(text=request.query, language=scope.language, limit=_DEEPEST_LIST))
+            own = await self._lists(place, [q.model_copy(update={"limit": 1}) for q in queries], (alone,))
+            if not any(own):
+                continue
+            lists = await self._lists(place, queries, ())
+            return tuple(
+                Standing(signal=query.kind, value=best[0].score, **_rank(document.id, points))
+                for query, best, points in zip(queries, own, lists, strict=True)
+                if best
+            )
+        return ()
+
+    async def _lists(
+        self, place: Place, queries: Sequence[AnyQuery], more: Filter
+    ) -> Sequence[Sequence[ScoredPoint]]:
+        if not queries or not caller().tokens:
+            return ()
+        asked = SearchPoints(
+            index=place.name, queries=tuple(queries), readers=caller().tokens, filter=(*place.filter, *more)
+        )
+        try:
+            return (await self._engine.search(asked)).lists
+        except IndexMissing:
+            return ()
+
+
+def _rank(document: str, points: Sequence[ScoredPoint]) -> dict[str, int | None]:
+    order = list(dict.fromkeys(point.document for point in points))
+    return {"rank": order.index(document) + 1 if document in order else None, "of": len(order)}
+
+
+def _side(standing: Standing) -> str:
+    way, measure = _WAYS[standing.signal]
+    where = f"number {standing.rank}" if standing.rank else f"behind the first {standing.of}"
+    return f"By {way} alone it is {where} ({measure} {standing.value:.2f})."
+
+
+def _not_current(document: Document) -> Explained:
+    newest = document.versions[-1] if document.versions else None
+    if newest is not None and newest.state == "failed":
+        reason = str((newest.problem or {}).get("detail", "no reason was kept"))
+        return _explained(document, "failed", f"could not be read: {reason}")
+    state = newest.state if newest else "received"
+    return _explained(document, "not-indexed", f"is not indexed yet: its version is {state}. Try again shortly.")
+
+
+def _explained(document: Document, outcome: Outcome, says: str) -> Explained:
+    return Explained(document=document.id, outcome=outcome, says=f"{document.title} {says}".strip())

@@ -1,0 +1,78 @@
+"""Answers that are kept until anything is written or anyone's rights move: nothing looks for what to forget."""
+
+import re
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from prometheus_client import Counter
+
+from muniment.kernel.caller import Caller
+from muniment.retrieval.contract import Hit, Hits, Search
+
+_HIT_BYTES = 4096
+"""What a hit weighs besides its texts; generous, since the bound is on memory."""
+
+_asked = Counter("muniment_retrieval_cache", "Searches, by whether their answer was kept.", ["kept"])
+
+
+class Marks(NamedTuple):
+    """What the data was when an answer was worked out: of the documents room, and of the vectors room."""
+
+    documents: str
+    vectors: str
+
+
+class KeptAnswers:
+    """Answers by question and entitlement, all of the same marks, the latest used up to `most_bytes`."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._marks: Marks | None = None
+        self._answers: OrderedDict[Hashable, tuple[Hits, int]] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._most_bytes > 0
+
+    def get(self, marks: Marks, question: Hashable) -> Hits | None:
+        """The answer, if it was worked out under the same marks; all others are forgotten."""
+        if marks != self._marks:
+            self._marks = marks
+            self._answers.clear()
+            self._bytes = 0
+        found = self._answers.get(question)
+        _asked.labels(str(found is not None).lower()).inc()
+        if found is None:
+            return None
+        self._answers.move_to_end(question)
+        return found[0]
+
+    def put(self, marks: Marks, question: Hashable, answer: Hits) -> None:
+        """Keep an answer, unless something was written since the search began."""
+        size = sum(map(_weight, answer.hits))
+        if marks != self._marks or size > self._most_bytes // 8 or question in self._answers:
+            return
+        self._answers[question] = (answer, size)
+        self._bytes += size
+        while self._bytes > self._most_bytes:
+            _, (_, gone) = self._answers.popitem(last=False)
+            self._bytes -= gone
+
+
+def question(request: Search, who: Caller) -> Hashable:
+    """What an answer depends on besides the data: the request, the entitlement, and the epoch of both."""
+    asked = request.model_copy(update={"query": normalised(request.query)})
+    return asked.model_dump_json(), who.tokens, who.withheld, who.epoch
+
+
+def normalised(query: str) -> str:
+    """The query as it is looked for: composed (NFC), white space as single blanks."""
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", query)).strip()
+
+
+def _weight(hit: Hit) -> int:
+    return _HIT_BYTES + 2 * (len(hit.parent.text) + len(hit.chunk.text))

@@ -1,0 +1,91 @@
+"""The second stage: candidates judged by all their signals at once. Pure functions over columns.
+
+Meaning and words are each z-scored over the candidates. Words count for more where they agree with meaning, and most
+where nothing is near in meaning: another language, a name, a number (docs/decisions/0010).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muniment.retrieval.constants import DEFAULTS, SHOWN_HALF, RankingWeights
+
+Column = NDArray[np.float64]
+Side = Literal["dense", "words", "grams"]
+
+WORDS: tuple[Side, ...] = ("words", "grams")
+_STILL = 1e-6
+"""Added to every deviation: signals that do not differ say nothing."""
+
+
+class Judged(NamedTuple):
+    """`scores` in [0, 1], one for each candidate; `parts` are what each signal adds before that, and sum to it.
+
+    `words` is what the words' side was multiplied by.
+    """
+
+    scores: Column
+    parts: Mapping[Side, Column]
+    words: float
+
+
+def judged(signals: Mapping[str, Column], documents: Sequence[str], weights: RankingWeights = DEFAULTS) -> Judged:
+    """Scores by the signals that are there: without `dense` the words' side stands alone.
+
+    Signals that nobody weighs are passed over. `documents` names each candidate's document.
+    """
+    count = len(documents)
+    if not count:
+        return Judged(np.zeros(0), {}, 0.0)
+    within = _numbers(documents)
+    values = {
+        side: _values(signals[side], within, weights.document) for side in ("dense", *WORDS) if side in signals
+    }
+    parts: dict[Side, Column] = {side: getattr(weights, side) * _standard(x) for side, x in values.items()}
+    lexical = _total([parts[side] for side in WORDS if side in parts], count)
+    factor = 1.0
+    if "dense" in parts:
+        factor = _factor(parts["dense"], lexical, float(np.max(signals["dense"])), weights)
+    parts |= {side: factor * parts[side] for side in WORDS if side in parts}
+    return Judged(_shown(_total(list(parts.values()), count)), parts, factor)
+
+
+def _factor(meaning: Column, lexical: Column, best_cosine: float, weights: RankingWeights) -> float:
+    """What the words' side counts: by agreement, and by how far the nearest passage is."""
+    agreement = weights.base + weights.slope * _correlation(meaning, lexical)
+    distance = (weights.near - best_cosine) / weights.span
+    trusted = min(max(agreement, weights.least), weights.most) + weights.far * min(max(distance, 0.0), 1.0)
+    return weights.prior * trusted
+
+
+def _numbers(documents: Sequence[str]) -> NDArray[np.intp]:
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(name, len(known)) for name in documents], np.intp)
+
+
+def _values(signal: Column, within: NDArray[np.intp], share: float) -> Column:
+    """Each passage's value, in part that of the best passage of its document."""
+    own = np.asarray(signal, np.float64)
+    best = np.full(within.max() + 1, -np.inf)
+    np.maximum.at(best, within, own)
+    return (1 - share) * own + share * best[within]
+
+
+def _standard(values: Column) -> Column:
+    return (values - values.mean()) / (values.std() + _STILL)
+
+
+def _correlation(one: Column, other: Column) -> float:
+    """Pearson's, of columns whose mean is 0; 0 where one of them does not differ."""
+    return float((one * other).mean() / ((one.std() + _STILL) * (other.std() + _STILL)))
+
+
+def _total(columns: Sequence[Column], count: int) -> Column:
+    return np.sum(columns, axis=0) if columns else np.zeros(count)
+
+
+def _shown(totals: Column) -> Column:
+    """Into (0, 1), each above what was below it."""
+    return (1 + totals / (SHOWN_HALF + np.abs(totals))) / 2

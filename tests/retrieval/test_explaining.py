@@ -1,0 +1,76 @@
+"""Why a document is found, or not: one reason at a time, and none for those who may not read it."""
+
+import pytest
+
+from kit.office import Office
+from muniment.documents.contract import DocumentMissing
+from muniment.kernel.caller import calling_as
+from muniment.kernel.problems import Problem
+from muniment.retrieval.contract import Explained, ExplainSearch
+from retrieval.conftest import retrieval_over
+
+
+async def why(office: Office, who: str, document: str | None, query: str = "lease", **more: object) -> Explained:
+    with calling_as(office.callers[who]):
+        asked = ExplainSearch.model_validate({"query": query, "document": document, **more})
+        return await retrieval_over(office).explain(asked)
+
+
+async def test_what_is_found_has_a_rank_and_its_sides(office: Office) -> None:
+    await office.put("ada", "b.md", "storage")
+    put = await office.put("ada", "a.md", "lease lease")
+    found = await why(office, "ben", put.id)
+    assert (found.outcome, found.rank) == ("found", 1)
+    assert {standing.signal for standing in found.standings} == {"dense", "keyword"}
+    assert found.hit is not None
+    assert found.hit.document.id == put.id
+    assert "number 1" in found.says
+
+
+async def test_each_filter_that_keeps_it_out_is_named(office: Office) -> None:
+    put = await office.put("ada", "a.md", "lease", tags=("x",))
+    filters = {"tags": ["y"], "key": ["a.md"], "created_at": {"lte": "2001-01-01T00:00:00Z"}}
+    found = await why(office, "ben", put.id, filters=filters)
+    assert (found.outcome, found.excluded_by) == ("filtered", ("tags", "created_at"))
+    assert "tags" in found.says
+
+
+async def test_another_collection_is_said(office: Office) -> None:
+    office.shelves.add("notes")
+    office.user("ada", member_of=["handbook", "notes"])
+    put = await office.put("ada", "a.md", "lease")
+    found = await why(office, "ada", put.id, collections=["notes"])
+    assert found.outcome == "elsewhere"
+    assert "handbook" in found.says
+    assert "notes" in found.says
+
+
+async def test_what_could_not_be_read_tells_its_reason(office: Office) -> None:
+    put = await office.put("ada", "a.md", "   ")
+    found = await why(office, "ada", put.id)
+    assert found.outcome == "failed"
+    problem = (await office.get("ada", put.id)).versions[-1].problem
+    assert problem is not None
+    assert str(problem["detail"]) in found.says
+
+
+async def test_words_that_it_does_not_hold(office: Office) -> None:
+    put = await office.put("ada", "a.md", "storage")
+    assert (await why(office, "ben", put.id, mode="keyword")).outcome == "unmatched"
+
+
+async def test_what_has_no_passages_in_the_index_says_so(office: Office) -> None:
+    put = await office.put("ada", "a.md", "lease")
+    for points in office.vectors.points.values():
+        points.clear()
+    assert (await why(office, "ben", put.id)).outcome == "not-indexed"
+
+
+async def test_a_stranger_gets_what_an_unknown_id_gets(office: Office) -> None:
+    put = await office.put("ada", "a.md", "lease")
+    said: list[Problem] = []
+    for document in (put.id, "doc_nothing"):
+        with pytest.raises(DocumentMissing) as refused:
+            await why(office, "eve", document)
+        said.append(refused.value)
+    assert said[0].detail.replace(str(put.id), "*") == said[1].detail.replace("doc_nothing", "*")

@@ -1,0 +1,117 @@
+"""Answers that are kept: the same question costs nothing twice, and never tells what is no more so."""
+
+import pytest
+
+from kit.office import Office
+from muniment.documents.contract import ById, SetAccess, UpdateDocument
+from muniment.kernel.caller import calling_as
+from muniment.kernel.problems import Unavailable
+from muniment.retrieval.contract import Hits, Search
+from muniment.retrieval.kept import KeptAnswers, Marks, normalised
+from muniment.retrieval.service import HybridRetrieval
+from retrieval.conftest import retrieval_over
+from retrieval.test_service import ADA, OneVector, room, search
+
+A, B = Marks("1", "1"), Marks("1", "2")
+
+
+@pytest.fixture
+def retrieval(office: Office) -> HybridRetrieval:
+    return retrieval_over(office, cache_bytes=1_000_000)
+
+
+async def asked(
+    office: Office, retrieval: HybridRetrieval, who: str, query: str = "lease", **more: object
+) -> Hits:
+    with calling_as(office.callers[who]):
+        return await retrieval.search(Search.model_validate({"query": query, **more}))
+
+
+def searches(office: Office) -> int:
+    return office.vectors.calls["search"] + office.vectors.calls["candidates"]
+
+
+async def test_the_same_question_is_answered_from_memory_but_for_white_space(
+    office: Office, retrieval: HybridRetrieval
+) -> None:
+    await office.put("ada", "a.md", "a lease of storage")
+    first = await asked(office, retrieval, "ben", query="storage  lease ")
+    before = searches(office)
+    again = await asked(office, retrieval, "ben", query="storage lease")
+    assert searches(office) == before
+    assert again.hits == first.hits
+    assert again.hits
+    assert set(again.timings) == {"cache"}
+    assert {"cache", "embed", "engine", "fuse", "hydrate", "scope"} <= set(first.timings)
+
+
+@pytest.mark.parametrize(
+    "more", [{"limit": 3}, {"mode": "dense"}, {"group_by": "document"}, {"filters": {"key": "a.md"}}]
+)
+async def test_another_question_is_another_answer(
+    office: Office, retrieval: HybridRetrieval, more: dict[str, object]
+) -> None:
+    await office.put("ada", "a.md", "a lease of storage")
+    await asked(office, retrieval, "ben")
+    before = searches(office)
+    await asked(office, retrieval, "ben", **more)
+    assert searches(office) > before
+
+
+async def test_nobody_gets_what_was_kept_for_another(office: Office, retrieval: HybridRetrieval) -> None:
+    await office.put("ada", "a.md", "a lease of storage")
+    assert (await asked(office, retrieval, "ben")).hits
+    assert not (await asked(office, retrieval, "eve")).hits
+
+
+async def test_what_is_written_granted_or_deleted_is_in_the_next_answer(
+    office: Office, retrieval: HybridRetrieval
+) -> None:
+    put = await office.put("ada", "a.md", "a lease")
+    document = str(put.id)
+
+    async def texts(who: str) -> list[str]:
+        await asked(office, retrieval, who)
+        return [hit.chunk.text for hit in (await asked(office, retrieval, who)).hits]
+
+    assert await texts("ben") == ["a lease"]
+    await office.put("ada", "a.md", "another lease")
+    assert await texts("ben") == ["another lease"]
+    assert await texts("eve") == []
+    with office.asking("ada") as documents:
+        await documents.set_access(SetAccess(id=document, grants=("user:eve",)))
+    assert await texts("eve") == ["another lease"]
+    with office.asking("ada") as documents:
+        await documents.set_access(SetAccess(id=document, grants=()))
+    assert await texts("eve") == []
+    with office.asking("ada") as documents:
+        await documents.update(UpdateDocument(id=document, title="Renamed"))
+    assert [h.document.title for h in (await asked(office, retrieval, "ben")).hits] == ["Renamed"]
+    with office.asking("ada") as documents:
+        await documents.delete(ById(id=document))
+    assert await texts("ben") == []
+
+
+async def test_a_degraded_answer_is_not_kept() -> None:
+    embedding = OneVector(Unavailable("down"))
+    service, engine = room(embedding=embedding, cache_bytes=1_000_000)
+    assert (await search(service, ADA)).degraded == ("dense",)
+    embedding.problem = None
+    assert (await search(service, ADA)).degraded == ()
+    before = len(engine.asked)
+    assert (await search(service, ADA)).degraded == ()
+    assert len(engine.asked) == before
+
+
+def test_nothing_is_kept_of_what_was_overtaken_or_is_too_large() -> None:
+    kept, nothing = KeptAnswers(1_000_000), Hits(hits=(), took_ms=1)
+    assert kept.get(A, "q") is None
+    kept.put(A, "q", nothing)
+    assert kept.get(A, "q") == nothing
+    assert kept.get(B, "q") is None
+    kept.put(A, "q", nothing)
+    assert kept.get(B, "q") is None
+
+
+def test_a_query_is_the_same_however_it_is_composed() -> None:
+    assert normalised("Zu\u0308rich\n lease ") == normalised("Z\u00fcrich lease")
