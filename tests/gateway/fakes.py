@@ -163,7 +163,7 @@ ANSWERS: dict[str, Answer] = {
     "Documents.upload": uploaded,
     "Models.list": ModelInfos(items=()),
     "Vectors.status": VectorsStatus(engine="e", indexes=(IndexStatus(name="m.r.1", points=9, dimensions=3),)),
-    "Retrieval.search": Hits(hits=(), took_ms=1.5),
+    "Retrieval.search": Hits(hits=(), took_ms=1.5, timings={"embed": 1.0, "engine": 0.25}),
     "Retrieval.weigh": Weights(weights={}, unknown=("health",)),
     "Generation.writers": Writers(items=(), default="extractive"),
     "Identity.logout": Nothing(),

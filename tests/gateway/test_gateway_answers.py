@@ -194,7 +194,10 @@ async def test_an_answer_ends_when_its_reader_leaves(house):
     messages: asyncio.Queue = asyncio.Queue()
     messages.put_nowait(body)
 
-    async def send(_message):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
         started.set()
         await asyncio.sleep(0)
 
@@ -211,6 +214,8 @@ async def test_an_answer_ends_when_its_reader_leaves(house):
     messages.put_nowait({"type": "http.disconnect"})
     await asyncio.wait_for(answering, 5)
     await asyncio.wait_for(closed.wait(), 5)
+    assert sent[0]["status"] == 200
+    assert all(message.get("more_body", True) for message in sent), "an answer without end has none"
 
 
 @pytest.mark.parametrize(
@@ -253,7 +258,8 @@ async def test_contents_are_saved_and_never_shown(house, blobs):
 async def test_a_content_whose_blob_is_gone_is_a_problem(house):
     content = Content(blob="documents/gone", name="a.txt", media_type="text/plain", size_bytes=1)
     async with house({"Documents.content": content}).client() as http:
-        problem(await http.get("/api/v1/documents/doc_1/content"), 404, "blob-missing")
+        told = problem(await http.get("/api/v1/documents/doc_1/content"), 404, "blob-missing")
+    assert "content-disposition" not in told
 
 
 async def test_an_empty_content(house, blobs):

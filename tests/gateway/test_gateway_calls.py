@@ -29,7 +29,9 @@ async def test_a_search_is_asked_as_the_caller_with_both_parts_of_the_entitlemen
     made = house()
     async with made.client(READER) as http:
         reply = await http.post("/api/v1/search", json={"query": "leases", "limit": 3})
-    assert reply.json() == {"hits": [], "took_ms": 1.5, "degraded": []}
+    timings = {"embed": 1.0, "engine": 0.25}
+    assert reply.json() == {"hits": [], "took_ms": 1.5, "timings": timings, "degraded": []}
+    assert reply.headers["server-timing"] == "embed;dur=1.0, engine;dur=0.25"
     who = made.asked.callers("Retrieval.search")[0]
     assert who.principal == "usr_reader"
     assert who.tokens == {"usr_reader", "grp_eng", "grp_everyone", "col_1:internal"}
