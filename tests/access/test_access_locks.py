@@ -19,7 +19,9 @@ STEPS = 6
 @pytest.mark.parametrize("lagging", [False, True])
 async def test_hydration_alone_holds(opened: Opened, lagging: bool) -> None:  # noqa: FBT001 - a parameter
     http = await opened({Vectors: lambda vectors: OpenEngine(vectors, lagging=lagging)})
-    await wander(Town(http, ADMIN_PASSWORD, 1 + lagging), STEPS)
+    town = Town(http, ADMIN_PASSWORD, 1 + lagging)
+    await wander(town, STEPS)
+    assert town.searches > 3 * STEPS
 
 
 async def test_the_engine_alone_holds_once_it_has_caught_up(opened: Opened) -> None:
@@ -30,7 +32,10 @@ async def test_the_engine_alone_holds_once_it_has_caught_up(opened: Opened) -> N
             Documents: lambda documents: OpenHydration(documents, tokens),
         }
     )
-    await wander(Town(http, ADMIN_PASSWORD, 3), STEPS)
+    town = Town(http, ADMIN_PASSWORD, 3)
+    await wander(town, STEPS)
+    assert town.searches > 3 * STEPS
+    assert tokens
 
 
 async def test_with_both_locks_open_the_oracle_sees_it(opened: Opened) -> None:

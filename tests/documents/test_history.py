@@ -264,11 +264,15 @@ async def test_a_document_deleted_while_its_points_move_leaves_none(closed_offic
         office.vectors.before["delete"] = wall
         await office.put("ada", "a.md", "beta")
         await asyncio.wait_for(reached.wait(), 10)
+        assert len(office.vectors.payloads(history=True)) == 1
         office.vectors.before.clear()
         with office.asking("ada") as room:
             await room.delete(ById(id=str(put.id)))
+        assert await said(office) == []
     async with office.opened():
         await office.settled(lambda: not any(office.vectors.points.values()))
+        assert await said(office) == []
+        assert await said(office, at=now()) == []
 
 
 async def test_moving_again_changes_nothing(closed_office: Office, database_url: str) -> None:

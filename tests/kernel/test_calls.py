@@ -270,6 +270,7 @@ async def test_leaving_a_loop_early_ends_the_producer(echo, voice):
     async with aclosing(echo.parts(Say(text="hello", times=1_000_000))) as parts:
         async for _ in parts:
             break
+        assert not voice.closed.is_set()
     await asyncio.wait_for(voice.closed.wait(), 5)
 
 

@@ -11,7 +11,7 @@ from kit.migrations import assert_migrations_match
 from kit.rooms import LINES, METADATA, MIGRATIONS, open_ledger
 from muniment.kernel import sqlite
 from muniment.kernel.database import Damaged, ReadOnly, after_commit, open_database
-from muniment.kernel.migrations import NewerVersion
+from muniment.kernel.migrations import NewerVersion, revisions
 from muniment.kernel.problems import Invalid, Unavailable
 
 
@@ -96,6 +96,9 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url, tmp_pa
 
 async def test_those_that_open_at_once_migrate_once(database_url):
     await asyncio.gather(*(open_and_close(database_url) for _ in range(4)))
+    async with open_ledger(database_url) as ledger, ledger.database.read() as connection:
+        found = await connection.execute(text("SELECT version_num FROM alembic_version"))
+        assert found.scalars().all() == revisions(MIGRATIONS)[-1:]
 
 
 async def open_and_close(url):

@@ -190,18 +190,22 @@ async def test_others_are_taken_on_either_side_of_a_full_subject(ledger, other):
         for subject in (other, "a", "c", other):
             (job_id,) = await enqueue(ledger, 1, subject=subject)
             await until(ledger, job_id, "succeeded")
+        assert not {(await get(ledger, job_id)).state for job_id in long} & {"succeeded", "failed"}
         release.set()
         for job_id in long:
             await until(ledger, job_id, "succeeded")
 
 
 async def test_a_subject_that_is_alone_with_one_place_has_it(ledger):
-    async def handler(_job):
-        return
+    done = []
+
+    async def handler(job):
+        done.append(job.id)
 
     (job_id,) = await enqueue(ledger, 1, subject="only")
     async with working(ledger, handler, concurrency=1):
         await until(ledger, job_id, "succeeded")
+    assert done == [job_id]
 
 
 async def test_no_more_than_concurrency_at_once(ledger):

@@ -54,5 +54,5 @@ async def upgrade_by_rote(engine: AsyncEngine, *, room: str, migrations: Path) -
         await upgrade(engine, room=room, migrations=migrations)
     finally:
         event.remove(*heard)
-    if empty:
+    if empty and said:  # if none was: another has made it meanwhile
         _known[key] = said
