@@ -129,8 +129,8 @@ def test_every_reference_leads_somewhere(document):
     for reference_ in references:
         node = document
         for step in reference_.split("/"):
-            node = node.get(step, {})
-        assert node, reference_
+            assert step in node, reference_
+            node = node[step]
 
 
 def test_bodies_and_parameters_hold_what_a_client_may_say(document):
