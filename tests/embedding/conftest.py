@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import onnx
 import pytest
@@ -11,6 +12,7 @@ from kit.tiny_bert import MOST, WIDTH, tiny_files, tiny_weights
 from muniment.embedding.build import EmbeddingSettings, build
 from muniment.embedding.contract import Embedding
 from muniment.embedding.encoder import Encoder
+from muniment.embedding.session import Parts
 from muniment.kernel.contract import Stream
 from muniment.kernel.local import local
 from muniment.kernel.model import Nothing
@@ -28,6 +30,7 @@ from muniment.models.contract import (
     Prepare,
     PrepareEvent,
     Preparing,
+    RemoveModel,
 )
 from muniment.models.graph import build_graph
 
@@ -49,6 +52,9 @@ class ReadyModels:
 
     async def add(self, request: AddModel) -> ModelInfo:
         raise ModelMissing(request.path)
+
+    async def remove(self, request: RemoveModel) -> Nothing:
+        raise ModelMissing(request.name)
 
     async def list(self, _: Nothing) -> ModelInfos:
         return ModelInfos(items=())
@@ -90,8 +96,6 @@ async def embedding(models: ReadyModels) -> AsyncIterator[Embedding]:
 
 
 @pytest.fixture(scope="session")
-def encoder() -> Encoder:
-    files = tiny_files()
-    bert = read_bert(files["config.json"], files["sentence_bert_config.json"], None)
-    graph = build_graph(bert, tiny_weights(), "int8").SerializeToString()
-    return Encoder.load(graph, files["tokenizer.json"], max_tokens=MOST, threads=1)
+def encoder(tiny: EmbeddingFiles) -> Encoder:
+    folder = Path(unquote(urlsplit(tiny.graph.store).path))
+    return Encoder.load(Parts(folder / tiny.graph.key, folder / tiny.tokenizer.key), max_tokens=MOST, threads=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from muniment.embedding.batching import Ids
+from muniment.embedding.courtesy import Courtesy
 from muniment.embedding.lane import Lane, Size
 from muniment.embedding.loaded import QUERIES, Loaded
 from muniment.kernel.model import Matrix
@@ -21,6 +22,7 @@ class Gated:
     """Gives each text its first id as its vector; stops at texts of `LONG` tokens until let on."""
 
     window_tokens = 100
+    query_head: tuple[int, ...] = ()
 
     def __init__(self) -> None:
         self.ran: list[list[int]] = []
@@ -63,7 +65,7 @@ async def lane(gated: Gated) -> AsyncIterator[Lane]:
 
 
 async def test_a_query_does_not_wait_for_passages(gated: Gated) -> None:
-    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096))  # type: ignore[arg-type]
+    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096), Courtesy())  # type: ignore[arg-type]
     slow = asyncio.create_task(loaded.passages([text(n, LONG) for n in range(5)]))
     await gated.reached()
     rows = await asyncio.wait_for(loaded.queries([text(7)]), 20)
@@ -76,7 +78,7 @@ async def test_a_query_does_not_wait_for_passages(gated: Gated) -> None:
 
 
 async def test_too_many_queries_are_sent_away(gated: Gated) -> None:
-    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096))  # type: ignore[arg-type]
+    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096), Courtesy())  # type: ignore[arg-type]
     first = asyncio.create_task(loaded.queries([text(1, LONG)]))
     await gated.reached()
     crowd = asyncio.create_task(loaded.queries([text(2, 80)] * (QUERIES.waiting // 80 + 1)))
@@ -155,7 +157,7 @@ async def test_a_failure_reaches_those_in_its_batch_only(gated: Gated, lane: Lan
 
 
 async def test_who_still_waits_at_the_end_is_told(gated: Gated) -> None:
-    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096))  # type: ignore[arg-type]
+    loaded = Loaded(gated, Size(batch=32, ahead=64, waiting=4096), Courtesy())  # type: ignore[arg-type]
     waiting = asyncio.create_task(loaded.passages([text(n, LONG) for n in range(5)]))
     await gated.reached()
     closing = asyncio.create_task(loaded.close())

@@ -32,6 +32,12 @@ class EmbeddingSettings(RoomSettings):
     recent_queries: int = Field(
         default=2048, ge=0, le=1_000_000, description="How many queries' vectors are kept to be used again."
     )
+    memory_mb: int = Field(
+        default=2048,
+        ge=0,
+        description="How much the loaded models may take together; above it, the one that was not used for the "
+        "longest is unloaded, but never one in use.",
+    )
 
 
 @asynccontextmanager
@@ -42,6 +48,7 @@ async def build(settings: EmbeddingSettings, models: Models) -> AsyncIterator[Em
         threads=settings.threads or threads_here(),
         passages=Size(settings.batch_tokens, settings.batch_tokens * _BATCHES_AHEAD, settings.waiting_tokens),
         recent_queries=settings.recent_queries,
+        memory_bytes=settings.memory_mb << 20,
     )
     try:
         yield service

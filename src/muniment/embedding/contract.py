@@ -1,4 +1,4 @@
-"""Embedding's contract: text to vectors."""
+"""Embedding's contract: text to vectors, and how well passages fit a query."""
 
 from typing import Protocol
 
@@ -15,7 +15,7 @@ class Describe(Model):
 
 
 class EmbeddingModel(Model):
-    """What a model takes and gives. `max_tokens` counts the special tokens too; count with `tokenizer`."""
+    """What a model takes and gives. `max_tokens` of a passage, with the special tokens; count with `tokenizer`."""
 
     name: str
     revision: str
@@ -45,6 +45,21 @@ class Embedded(Model):
     tokens: int
 
 
+class Rerank(Model):
+    """A query and the passages that may answer it; what is over the model's limit is cut."""
+
+    model: str = Field(max_length=256)
+    query: str = Field(max_length=8192)
+    passages: tuple[str, ...] = Field(min_length=1, max_length=1000)
+
+
+class Reranked(Model):
+    """How well each passage fits the query, in order: more is better; `tokens` were read in all."""
+
+    scores: tuple[float, ...]
+    tokens: int
+
+
 class PassageTooLong(Problem, status=422):
     """A passage is over the model's limit and is never cut in silence; `index`, `tokens`, `max_tokens`."""
 
@@ -65,4 +80,9 @@ class Embedding(Protocol):
     @idempotent
     async def embed_passages(self, request: EmbedPassages) -> Embedded:
         """Batches of passages; a text's vector does not depend on its batch."""
+        ...
+
+    @idempotent
+    async def rerank(self, request: Rerank) -> Reranked:
+        """By a cross-encoder of the models room; a caller who gives up stops it at its next batch."""
         ...

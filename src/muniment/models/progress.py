@@ -7,9 +7,9 @@ from typing import Any
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.contract import Stream
 from muniment.kernel.deadline import clear_deadline
-from muniment.models.contract import EmbeddingFiles, LlmFiles, ModelUnavailable, Preparing
+from muniment.models.contract import Files, ModelUnavailable, Preparing
 
-Work = Callable[[Callable[[Preparing], None]], Awaitable[EmbeddingFiles | LlmFiles]]
+Work = Callable[[Callable[[Preparing], None]], Awaitable[Files]]
 
 _HEARTBEAT_SECONDS = 10.0
 """The last event is said again when nothing new happens: a stream that is silent is given up."""
@@ -39,7 +39,7 @@ class Preparation:
         """How far it is."""
         return self._last
 
-    def result(self) -> EmbeddingFiles | LlmFiles:
+    def result(self) -> Files:
         """What came of it, once it is over; raises what it failed by."""
         if self.task.cancelled():
             raise ModelUnavailable(f"the preparation of {self._name} was stopped; ask again")
@@ -50,7 +50,7 @@ class Preparation:
         waiting, self._next = self._next, asyncio.get_running_loop().create_future()
         waiting.set_result(None)
 
-    async def _run(self, work: Work) -> EmbeddingFiles | LlmFiles:
+    async def _run(self, work: Work) -> Files:
         clear_deadline()
         with calling_as(Caller.system("models")):
             return await work(self._report)

