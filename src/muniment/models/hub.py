@@ -45,12 +45,16 @@ class Reference(Model):
         return f"{SCHEME}{self.repo}@{self.revision}"
 
 
-class _Lfs(Model):
+class _Told(Model, extra="ignore"):
+    """A part of the hub's answers, which say more with every year."""
+
+
+class _Lfs(_Told):
     sha256: str
     size: int | None = None
 
 
-class _File(Model):
+class _File(_Told):
     """A file of a commit; `blobId` is git's hash of one that stands in git itself."""
 
     rfilename: str
@@ -59,7 +63,7 @@ class _File(Model):
     lfs: _Lfs | None = None
 
 
-class _Listing(Model):
+class _Listing(_Told):
     sha: str
     siblings: tuple[_File, ...]
 
@@ -120,6 +124,8 @@ class Hub:
         Raises as `pinned`, and ModelBroken when bytes are not those of the commit.
         """
         wanted = [snapshot.files[name] for name in names]
+        if not wanted:
+            raise ModelBroken(f"{snapshot.reference} holds no model")
         total = sum(_size(file) or 0 for file in wanted) or None
         done, hashes = 0, {}
         for file in wanted:
