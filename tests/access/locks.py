@@ -6,9 +6,11 @@ from muniment.documents.contract import Documents, Hydrate, Passages
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.model import Nothing
 from muniment.vectors.contract import (
+    Candidates,
     DeletePoints,
     Filter,
     Found,
+    GatherCandidates,
     NoneOf,
     SearchPoints,
     SetPayload,
@@ -51,6 +53,9 @@ class OpenEngine:
 
     async def search(self, request: SearchPoints) -> Found:
         return await self._vectors.search(request.model_copy(update=_opened(request.filter)))
+
+    async def candidates(self, request: GatherCandidates) -> Candidates:
+        return await self._vectors.candidates(request.model_copy(update=_opened(request.filter)))
 
     async def weigh(self, request: WeighTerms) -> TermWeights:
         return await self._vectors.weigh(request.model_copy(update=_opened(request.filter)))

@@ -12,7 +12,7 @@ from access.looking import MODES, Leak, Missed
 from access.town import Town, secret
 from kit.running import ADMIN_PASSWORD
 from muniment.kernel.model import Nothing
-from muniment.vectors.contract import Found, SearchPoints, Upsert, Vectors
+from muniment.vectors.contract import Candidates, Found, GatherCandidates, SearchPoints, Upsert, Vectors
 
 ROUNDS = int(os.environ.get("MUNIMENT_TEST_ROUNDS", "1"))
 OPEN, CLOSED, CHANGING = "open", "closed", "changing"
@@ -162,10 +162,18 @@ class Overtaken:
 
     async def search(self, request: SearchPoints) -> Found:
         found = await self._vectors.search(request)
+        await self._answered()
+        return found
+
+    async def candidates(self, request: GatherCandidates) -> Candidates:
+        found = await self._vectors.candidates(request)
+        await self._answered()
+        return found
+
+    async def _answered(self) -> None:
         meanwhile, self.after_search = self.after_search, None
         if meanwhile is not None:
             await meanwhile()
-        return found
 
 
 @pytest_asyncio.fixture

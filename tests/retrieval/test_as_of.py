@@ -151,7 +151,7 @@ async def test_what_came_later_takes_no_places_from_what_was(office: Office) -> 
     await office.put("ada", "new.md", text)
     office.vectors.calls.clear()
     assert [h.document.key for h in await hits(office, "ben", at)] == ["old.md"]
-    assert office.vectors.calls["search"] == 2
+    assert office.vectors.calls["candidates"] == 2
 
 
 async def test_todays_access_opens_and_closes_the_past(office: Office) -> None:

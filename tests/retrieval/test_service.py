@@ -24,6 +24,7 @@ from muniment.retrieval.contract import Search, Weigh
 from muniment.retrieval.service import HybridRetrieval
 from muniment.vectors.contract import (
     AnyOf,
+    Candidates,
     Found,
     IndexMissing,
     Mark,
@@ -101,6 +102,20 @@ class Engine:
             lists.append(tuple(point(n, 1 - at / 1000) for at, n in enumerate(places[: query.limit])))
         return Found(lists=tuple(lists))
 
+    async def candidates(self, request):
+        self.asked.append(request)
+        found = [point(n, 0) for n in range(min(self.size, request.pool))]
+        falling = [1 - at / 1000 for at in range(len(found))]
+        rows = {"dense": falling} if request.vector is not None else {}
+        rows |= {"words": falling[::-1], "grams": falling[::-1]}
+        return Candidates(
+            ids=tuple(p.id for p in found),
+            documents=tuple(p.document for p in found),
+            signals=tuple(rows),
+            scores=np.array(list(rows.values()), np.float32),
+            full=len(found) == request.pool,
+        )
+
     async def mark(self, _):
         return Mark(mark="1")
 
@@ -154,7 +169,7 @@ async def test_every_query_carries_the_readers_and_leaves_out_what_is_withheld()
     (asked,) = engine.asked
     assert asked.readers == {"usr_1"}
     assert NoneOf(field="collection", values=("col_gone",)) in asked.filter
-    assert [q.kind for q in asked.queries] == ["dense", "keyword"]
+    assert (asked.text, asked.vector is not None) == ("leases", True)
 
 
 async def test_no_tokens_no_query():
@@ -180,7 +195,7 @@ async def test_hits_that_the_second_lock_drops_are_refilled():
 async def test_a_search_that_was_overtaken_looks_once_more():
     service, engine = room(Reader(stale=range(5)))
     assert len((await search(service, limit=10)).hits) == 10
-    assert [a.queries[0].limit for a in engine.asked] == [100, 100]
+    assert [a.pool for a in engine.asked] == [100, 100]
     service, engine = room(Reader(stale=range(5)))
     assert len((await search(service, limit=10, mode="keyword")).hits) == 10
     assert len(engine.asked) == 1  # what is stale came after all that was asked for
@@ -206,7 +221,7 @@ async def test_without_the_embedding_hybrid_goes_by_words_and_says_so():
     found = await search(service)
     assert found.degraded == ("dense",)
     assert found.hits
-    assert [q.kind for q in engine.asked[0].queries] == ["keyword"]
+    assert engine.asked[0].vector is None
     with pytest.raises(Unavailable):
         await search(service, mode="dense")
 
@@ -249,6 +264,8 @@ class NothingYet(Engine):
     async def search(self, request):
         raise IndexMissing("there is no index", index=request.index)
 
+    candidates = search
+
     async def weigh(self, request):
         raise IndexMissing("there is no index", index=request.index)
 
@@ -256,6 +273,7 @@ class NothingYet(Engine):
 async def test_before_the_first_document_nothing_is_found_and_nothing_fails():
     service, _ = room(engine=NothingYet())
     assert (await search(service)).hits == ()
+    assert (await search(service, mode="keyword")).hits == ()
     with calling_as(ADA):
         assert (await service.weigh(Weigh(text="leases"))).weights == {}
 

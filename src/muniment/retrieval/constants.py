@@ -29,7 +29,7 @@ class RankingWeights(Model):
     least: float = Field(default=0.2, ge=0, description="The words' side at the least, before distance. [R]")
     most: float = Field(default=1.6, ge=0, description="The words' side at the most, before distance. [R]")
     near: float = Field(
-        default=0.5, ge=-1, le=1, description="Best cosine from which a query is near; the bundled model's. [R]"
+        default=0.55, ge=-1, le=1, description="Best cosine from which a query is near; the bundled model's. [A]"
     )
     span: float = Field(default=0.25, gt=0, description="How far below `near` a query is far; the model's. [R]")
     far: float = Field(default=2.0, ge=0, description="What the words' side gains where nothing is near. [R]")
@@ -44,4 +44,10 @@ class RankingWeights(Model):
 DEFAULTS = RankingWeights()
 
 SHOWN_HALF = 4.0
-"""The score that is shown as 3/4; it changes no order."""
+"""The sum of parts that is shown as 3/4; monotone, so it changes no order."""
+
+BM25_HALF = 12.0
+"""The BM25 score shown as 0.5 when keywords alone order the hits; monotone, so it changes no order."""
+
+RRF_K = 60
+"""Rank constant of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009, section 3)."""

@@ -1,7 +1,7 @@
 """The second stage: candidates judged by all their signals at once. Pure functions over columns.
 
-Meaning and words are each z-scored over the candidates. Words count for more where they agree with meaning, and most
-where nothing is near in meaning: another language, a name, a number (docs/decisions/0010).
+Meaning and words are each z-scored over the candidates. Words count for more where they agree with meaning, and
+most where nothing is near in meaning: another language, a name, a number (docs/decisions/0010).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muniment.retrieval.constants import DEFAULTS, SHOWN_HALF, RankingWeights
+from muniment.retrieval.fusion import Ranked, Weighed, in_order
 
 Column = NDArray[np.float64]
 Side = Literal["dense", "words", "grams"]
@@ -52,6 +53,22 @@ def judged(signals: Mapping[str, Column], documents: Sequence[str], weights: Ran
     return Judged(_shown(_total(list(parts.values()), count)), parts, factor)
 
 
+def ranked(
+    ids: Sequence[str], signals: Mapping[str, Column], found: Judged, *, explain: bool = False
+) -> list[Ranked]:
+    """The candidates in their order, each with its cosine and its words' BM25; `explain` adds their parts."""
+    nothing: list[float | None] = [None] * len(ids)
+    dense = signals["dense"].tolist() if "dense" in signals else nothing
+    words = signals["words"].tolist() if "words" in signals else nothing
+    parts: list[tuple[Weighed, ...]] = [()] * len(ids)
+    if explain:
+        parts = [
+            tuple(Weighed(side, float(signals[side][at]), float(adds[at])) for side, adds in found.parts.items())
+            for at in range(len(ids))
+        ]
+    return in_order([Ranked(*row) for row in zip(ids, found.scores.tolist(), dense, words, parts, strict=True)])
+
+
 def _factor(meaning: Column, lexical: Column, best_cosine: float, weights: RankingWeights) -> float:
     """What the words' side counts: by agreement, and by how far the nearest passage is."""
     agreement = weights.base + weights.slope * _correlation(meaning, lexical)
@@ -74,7 +91,7 @@ def _values(signal: Column, within: NDArray[np.intp], share: float) -> Column:
 
 
 def _standard(values: Column) -> Column:
-    return (values - values.mean()) / (values.std() + _STILL)
+    return (values - float(values.mean())) / (float(values.std()) + _STILL)
 
 
 def _correlation(one: Column, other: Column) -> float:
@@ -83,7 +100,7 @@ def _correlation(one: Column, other: Column) -> float:
 
 
 def _total(columns: Sequence[Column], count: int) -> Column:
-    return np.sum(columns, axis=0) if columns else np.zeros(count)
+    return sum(columns, np.zeros(count))
 
 
 def _shown(totals: Column) -> Column:
