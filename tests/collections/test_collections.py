@@ -280,7 +280,7 @@ async def test_lookup_answers_in_the_order_asked_and_names_the_index(town: Any) 
     assert [ref.id for ref in refs] == [two.id, one.id, two.id]
     assert (refs[0].access_level, refs[0].language) == ("restricted", "de")
     assert refs[0].index == index
-    assert index.name == "all-minilm-l6-v2.structure-200.1"
+    assert index.name == "all-minilm-l6-v2.structure-160.1"
 
 
 async def test_more_names_than_an_engine_takes_in_one_query_are_looked_up(town: Any) -> None:
@@ -367,7 +367,7 @@ async def test_the_built_room_delivers_its_events(town: Any, sqlite_url: str, tm
     async with build(settings, ground, town.identity) as collections, town.asking("ada"):
         await collections.create(CreateCollection(name="plans"))
         (index,) = (await collections.indexes(Nothing())).items
-        assert index.name == "other.structure-200.1"
+        assert index.name == "other.structure-160.1"
         who = await town.who("admin")
         with town.calling(who):
             gone = await collections.delete(DeleteCollection(name="plans"))

@@ -131,6 +131,7 @@ def collection() -> Collection:
         managers=None,
         grants=None,
         language=None,
+        index=IndexRef(name="m.r.1", model="m", recipe="r", generation=1),
         created_at=AT,
     )
 

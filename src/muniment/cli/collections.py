@@ -73,6 +73,9 @@ def create(
     grant: Annotated[list[str] | None, typer.Option("--grant", help="user:NAME or group:NAME.")] = None,
     language: LanguageOption = None,
     history_days: HistoryOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The embedding model; `muniment models list` shows them.")
+    ] = None,
 ) -> None:
     """Make a collection; you become its member and manager.
 
@@ -80,7 +83,7 @@ def create(
     """
     fields = _set(
         title=title, description=description, access_level=access_level, members=member, managers=manager,
-        grants=grant, language=language, history_days=history_days,
+        grants=grant, language=language, history_days=history_days, model=model,
     )  # fmt: skip
     told = asked.muniment.post("/api/v1/collections", {"name": name, **fields})
     asked.show(told, told.items())

@@ -12,7 +12,7 @@ Kind = Literal["member", "manager", "grant"]
 PEOPLE: dict[str, Kind] = {"members": "member", "managers": "manager", "grants": "grant"}
 """The fields that hold subjects, and what each makes of them."""
 
-FIELDS = frozenset({"title", "description", "access_level", "language", "history_days"})
+FIELDS = frozenset({"title", "description", "access_level", "language", "history_days", "ranking"})
 
 
 def entitled(

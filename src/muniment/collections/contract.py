@@ -35,7 +35,27 @@ class IndexRef(Model):
         return self.name + HISTORY
 
 
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+"""An embedding model, as the models room names it."""
+
+
+class Ranking(Model):
+    """How searches of a collection judge; what is null is as the server has it.
+
+    `dense`, `words` and `grams` weigh cosine, words and spelling; `prior` all that is not the cosine. `candidates`
+    is how many passages each list brings.
+    """
+
+    dense: float | None = Field(default=None, ge=0, le=8)
+    words: float | None = Field(default=None, ge=0, le=8)
+    grams: float | None = Field(default=None, ge=0, le=8)
+    prior: float | None = Field(default=None, ge=0, le=8)
+    candidates: int | None = Field(default=None, ge=10, le=1000)
+
+
 class CreateCollection(Model):
+    """`model` is the embedding model, the server's default when it is left out."""
+
     name: CollectionName
     title: Text | None = Field(default=None, max_length=512)
     description: Text | None = Field(default=None, max_length=8192)
@@ -45,11 +65,14 @@ class CreateCollection(Model):
     grants: tuple[SubjectName, ...] = ()
     language: Language | None = None
     history_days: HistoryDays | None = None
+    ranking: Ranking | None = None
+    model: ModelName | None = None
 
 
 class Collection(Model):
     """A collection as its readers see it; who belongs to it is shown to those who may change that.
 
+    `index` is where it is searched; `standby` the one that is built beside it, or stands ready to go back to.
     `documents` is how many of its documents the caller may read; this room leaves it null, the edge fills it.
     """
 
@@ -63,6 +86,9 @@ class Collection(Model):
     grants: tuple[str, ...] | None
     language: str | None
     history_days: HistoryDays | None = None
+    ranking: Ranking | None = None
+    index: IndexRef
+    standby: IndexRef | None = None
     created_at: Time
     documents: int | None = None
 
@@ -92,6 +118,7 @@ class UpdateCollection(Change):
     grants: tuple[SubjectName, ...] | None = None
     language: Language | None = None
     history_days: HistoryDays | None = None
+    ranking: Ranking | None = None
 
 
 class DeleteCollection(Model):
@@ -141,6 +168,7 @@ class CollectionRef(Model):
     """A collection and what the present caller is to it.
 
     `visible`: the caller sees it without reading any of its documents (manager, member, granted, admin).
+    All that is written goes to `index` and to `standby`; searched is `index` alone.
     """
 
     id: str
@@ -152,6 +180,13 @@ class CollectionRef(Model):
     member: bool
     manager: bool
     history_days: HistoryDays | None = None
+    ranking: Ranking | None = None
+    standby: IndexRef | None = None
+
+    @property
+    def written(self) -> tuple[IndexRef, ...]:
+        """Every index that its chunks stand in."""
+        return (self.index,) if self.standby is None else (self.index, self.standby)
 
 
 class CollectionRefs(Model):
@@ -164,6 +199,20 @@ class Indexes(Model):
     """Every index that a collection uses at present."""
 
     items: tuple[IndexRef, ...]
+
+
+class PrepareIndex(Model):
+    """Another index beside the present one, of the next generation; null keeps the model or the recipe."""
+
+    collection: str = Field(max_length=256)
+    model: ModelName | None = None
+    recipe: ModelName | None = None
+
+
+class OfCollection(Model):
+    """By name or id."""
+
+    collection: str = Field(max_length=256)
 
 
 class Purged(Model):
@@ -213,6 +262,14 @@ class CollectionMissing(Problem, status=404):
 class CollectionTaken(Problem, status=409): ...
 
 
+class StandbyThere(Problem, status=409):
+    """The collection has a second index already: switch to it, or drop it, first."""
+
+
+class StandbyMissing(Problem, status=409):
+    """The collection has one index only: build another first."""
+
+
 class Collections(Protocol):
     """Named sets of documents."""
 
@@ -249,6 +306,27 @@ class Collections(Protocol):
     @idempotent
     async def indexes(self, request: Nothing) -> Indexes:
         """For retrieval over everything."""
+        ...
+
+    async def prepare_index(self, request: PrepareIndex) -> CollectionRef:
+        """Give the collection a standby, which the documents room fills. For its managers and `collections:admin`.
+
+        Raises StandbyThere.
+        """
+        ...
+
+    async def switch_index(self, request: OfCollection) -> CollectionRef:
+        """Search the standby from now on, and keep the other as the standby; again is back.
+
+        Raises StandbyMissing.
+        """
+        ...
+
+    async def drop_index(self, request: OfCollection) -> CollectionRef:
+        """Forget the standby; the answer still names it, for whoever clears it.
+
+        Raises StandbyMissing.
+        """
         ...
 
     @idempotent

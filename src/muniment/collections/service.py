@@ -1,10 +1,11 @@
 """Collections on one SQL database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Row, RowMapping
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections import store
@@ -16,8 +17,6 @@ from muniment.collections.contract import (
     CollectionRefs,
     CollectionTaken,
     CreateCollection,
-    DeadLetter,
-    DeadLetterMissing,
     DeleteCollection,
     DeletedCollection,
     Entitle,
@@ -26,12 +25,15 @@ from muniment.collections.contract import (
     Indexes,
     IndexRef,
     ListCollections,
-    ListDeadLetters,
     Lookup,
-    OfDeadLetter,
+    OfCollection,
+    PrepareIndex,
     Purged,
+    StandbyMissing,
+    StandbyThere,
     UpdateCollection,
 )
+from muniment.collections.letters import Letters
 from muniment.identity.contract import Identity, Ids, Subjects
 from muniment.kernel.caller import Caller, caller
 from muniment.kernel.database import Database
@@ -43,25 +45,21 @@ from muniment.kernel.pages import decode_cursor, encode_cursor
 from muniment.kernel.problems import Forbidden, Invalid
 from muniment.kernel.settings import RoomSettings
 
-OPERATOR = frozenset({"collections:admin", "monitoring:read"})
-_EVENTS, _LETTERS = "evt_", "evt_collections_"
-
 
 class CollectionsSettings(RoomSettings):
     """What a new collection starts with."""
 
     default_model: str = Field(default="all-minilm-l6-v2", description="The embedding model of new collections.")
-    default_recipe: str = Field(default="structure-200", description="The chunking recipe of new collections.")
+    default_recipe: str = Field(default="structure-160", description="The chunking recipe of new collections.")
 
 
-class SqlCollections:
+class SqlCollections(Letters):
     """Named sets of documents, from tables."""
 
     def __init__(
         self, database: Database, outbox: Outbox, identity: Identity, settings: CollectionsSettings
     ) -> None:
-        self._database = database
-        self._outbox = outbox
+        super().__init__(database, outbox)
         self._identity = identity
         self._settings = settings
         self._known: AsOf[Entitlement] = AsOf()
@@ -78,9 +76,10 @@ class SqlCollections:
             "id": collection,
             "name": request.name,
             **request.model_dump(include=set(FIELDS)),
-            "index_model": self._settings.default_model,
+            "index_model": request.model or self._settings.default_model,
             "index_recipe": self._settings.default_recipe,
             "index_generation": 1,
+            "last_generation": 1,
             "created_at": now(),
         }
         async with self._database.write() as connection:
@@ -177,44 +176,61 @@ class SqlCollections:
         async with self._database.read() as connection:
             return Indexes(items=tuple(_index(*index) for index in await store.indexes(connection)))
 
+    async def prepare_index(self, request: PrepareIndex) -> CollectionRef:
+        """The generation is one that this collection never had; others may share the index it names."""
+        async with self._changing_index(request.collection) as (connection, row):
+            if row.standby_model is not None:
+                raise StandbyThere(
+                    f"{row.name} has a second index already: switch to it, or drop it, first",
+                    collection=row.name,
+                )
+            generation = row.last_generation + 1
+            values = {
+                "standby_model": request.model or row.index_model,
+                "standby_recipe": request.recipe or row.index_recipe,
+                "standby_generation": generation,
+                "last_generation": generation,
+            }
+            await store.change(connection, row.id, values)
+        return await self._ref_of(row.id)
+
+    async def switch_index(self, request: OfCollection) -> CollectionRef:
+        """Both in one statement: no search sees neither."""
+        async with self._changing_index(request.collection) as (connection, row):
+            _require_standby(row)
+            pairs = [(f"index_{part}", f"standby_{part}") for part in ("model", "recipe", "generation")]
+            values = {name: getattr(row, other) for a, b in pairs for name, other in ((a, b), (b, a))}
+            await store.change(connection, row.id, values)
+        return await self._ref_of(row.id)
+
+    async def drop_index(self, request: OfCollection) -> CollectionRef:
+        """The answer is from before."""
+        async with self._changing_index(request.collection) as (connection, row):
+            _require_standby(row)
+            await store.change(
+                connection, row.id, {"standby_model": None, "standby_recipe": None, "standby_generation": None}
+            )
+        return _ref(row, caller())
+
+    @asynccontextmanager
+    async def _changing_index(self, collection: str) -> AsyncIterator[tuple[AsyncConnection, Row[Any]]]:
+        """One change of a collection's indexes, for those who may."""
+        found, own = await self._to_change(collection)
+        if not own.deletes:
+            raise Forbidden(f"you may not change the index of {found.name}", collection=found.name)
+        async with self._database.write() as connection:
+            await store.begin_change(connection)
+            yield connection, await _found(connection, found.id)
+
+    async def _ref_of(self, collection: str) -> CollectionRef:
+        async with self._database.read() as connection:
+            return _ref(await _found(connection, collection), caller())
+
     async def purged(self, request: Purged) -> Nothing:
         """A collection that lives, or that nobody knows, is left alone."""
         async with self._database.write() as connection:
             await store.begin_change(connection)
             await store.forget(connection, request.collection)
-        return Nothing()
-
-    async def list_dead_letters(self, request: ListDeadLetters) -> Page[DeadLetter]:
-        """A letter's id is its event's, with the room's name in it."""
-        if OPERATOR.isdisjoint(caller().scopes):
-            return Page(items=(), next_cursor=None)
-        where: list[ColumnElement[bool]] = []
-        if request.kind is not None:
-            where.append(store.outbox.c.type == request.kind)
-        if request.cursor is not None:
-            where.append(store.outbox.c.id < str(decode_cursor(request.cursor, str)[0]))
-        async with self._database.read() as connection:
-            rows = await self._outbox.dead(connection, *where, limit=request.limit + 1)
-        shown = rows[: request.limit]
-        return Page(
-            items=tuple(_letter(row) for row in shown),
-            next_cursor=encode_cursor(shown[-1]["id"]) if len(rows) > request.limit else None,
-        )
-
-    async def retry_dead_letter(self, request: OfDeadLetter) -> Nothing:
-        """Its other subscribers may hear of it a second time."""
-        event = _event_of(request.id)
-        async with self._database.write() as connection:
-            if not await self._outbox.revive(connection, event):
-                raise _no_letter(request.id)
-        return Nothing()
-
-    async def drop_dead_letter(self, request: OfDeadLetter) -> Nothing:
-        """What nobody heard of is not done."""
-        event = _event_of(request.id)
-        async with self._database.write() as connection:
-            if not await self._outbox.drop(connection, event):
-                raise _no_letter(request.id)
         return Nothing()
 
     async def _to_change(self, name: str) -> tuple[Row[Any], Standing]:
@@ -283,38 +299,13 @@ class SqlCollections:
                 grants=subjects(row, own, "grants"),
                 language=row.language,
                 history_days=row.history_days,
+                ranking=row.ranking,
+                index=_index_of(row),
+                standby=_standby_of(row),
                 created_at=row.created_at,
             )
             for row, own in rows
         )
-
-
-def _letter(row: RowMapping) -> DeadLetter:
-    return DeadLetter(
-        id=_LETTERS + row["id"].removeprefix(_EVENTS),
-        kind=row["type"],
-        room="collections",
-        what="event",
-        collection=row["data"].get("name"),
-        document=None,
-        problem=row["problem"],
-        attempts=row["attempts"],
-        created_at=row["at"],
-        failed_at=row["next_attempt_at"],
-    )
-
-
-def _event_of(letter: str) -> str:
-    """Raises DeadLetterMissing for who may not see it, Forbidden for who may see it only."""
-    scopes = caller().scopes
-    if not letter.startswith(_LETTERS) or OPERATOR.isdisjoint(scopes):
-        raise _no_letter(letter)
-    caller().require("collections:admin")
-    return _EVENTS + letter.removeprefix(_LETTERS)
-
-
-def _no_letter(letter: str) -> DeadLetterMissing:
-    return DeadLetterMissing(f"no dead letter {letter} that you may see", dead_letter=letter)
 
 
 def _missing(name: str) -> CollectionMissing:
@@ -332,6 +323,21 @@ def _index(model: str, recipe: str, generation: int) -> IndexRef:
     return IndexRef(name=f"{model}.{recipe}.{generation}", model=model, recipe=recipe, generation=generation)
 
 
+def _index_of(row: Row[Any]) -> IndexRef:
+    return _index(row.index_model, row.index_recipe, row.index_generation)
+
+
+def _standby_of(row: Row[Any]) -> IndexRef | None:
+    if row.standby_model is None:
+        return None
+    return _index(row.standby_model, row.standby_recipe, row.standby_generation)
+
+
+def _require_standby(row: Row[Any]) -> None:
+    if row.standby_model is None:
+        raise StandbyMissing(f"{row.name} has one index only: build another first", collection=row.name)
+
+
 def _ref(row: Row[Any], who: Caller) -> CollectionRef:
     own = standing(who, row.id)
     return CollectionRef(
@@ -339,9 +345,11 @@ def _ref(row: Row[Any], who: Caller) -> CollectionRef:
         name=row.name,
         access_level=row.access_level,
         language=row.language,
-        index=_index(row.index_model, row.index_recipe, row.index_generation),
+        index=_index_of(row),
         visible=own.sees,
         member=own.member,
         manager=own.manager,
         history_days=row.history_days,
+        ranking=row.ranking,
+        standby=_standby_of(row),
     )

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.access import Kind
-from muniment.kernel.database import UtcTime
+from muniment.kernel.database import Json, UtcTime
 from muniment.kernel.ids import new_id
 from muniment.kernel.outbox import outbox_table
 
@@ -52,6 +52,14 @@ collections = Table(
     Column("index_model", String, nullable=False),
     Column("index_recipe", String, nullable=False),
     Column("index_generation", Integer, nullable=False),
+    # The second index, while there is one: all three or none.
+    Column("standby_model", String),
+    Column("standby_recipe", String),
+    Column("standby_generation", Integer),
+    # The highest generation there ever was: a number that comes again could name an index that is being cleared.
+    Column("last_generation", Integer, nullable=False, server_default="1"),
+    # How its searches judge; null: as the server has it.
+    Column("ranking", Json),
     Column("created_at", UtcTime, nullable=False),
     # How long retired versions are kept; null: as the server's setting says.
     Column("history_days", Integer),
