@@ -57,7 +57,7 @@ class Shelves:
             name=name,
             access_level=level,
             language="en",
-            index=IndexRef(name="m.structure-200.1", model="m", recipe="structure-200", generation=1),
+            index=IndexRef(name="m.structure-160.1", model="m", recipe="structure-160", generation=1),
             visible=False,
             member=False,
             manager=False,

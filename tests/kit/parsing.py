@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
+from muniment.documents.chunking.recipe import RECIPE, recipe_named
 from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Limits, Parsed, ParserSettings, Picture
 from muniment.documents.parsing.paged.place import boxes
 from muniment.documents.parsing.paged.render import picture
@@ -26,11 +27,13 @@ class ParsersHere:
         source = Source(path, name=name, media_type=media_type, limits=self._limits)
         return await asyncio.to_thread(parse, source)
 
-    async def chunk(self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int) -> Chunked:
+    async def chunk(
+        self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int, recipe: str = RECIPE.name
+    ) -> Chunked:
         words = Tokenizer.from_file(str(tokenizer))
         words.no_truncation()
         words.no_padding()
-        return chunk(parsed, title=title, tokenizer=words, max_tokens=max_tokens)
+        return chunk(parsed, title=title, tokenizer=words, max_tokens=max_tokens, recipe=recipe_named(recipe))
 
     async def rectangles(self, path: Path, drawn: Sequence[Drawn]) -> Boxes:
         return await asyncio.to_thread(boxes, path, tuple(drawn))

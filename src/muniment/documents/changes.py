@@ -13,7 +13,8 @@ from muniment.documents.indexing import made_at, modified_at
 async def rewrite(connection: AsyncConnection, row: Row[Any], patched: Layer) -> bool:
     """Work out anew what readers see; whether the current version must be indexed anew for it.
 
-    A title stands before every chunk, and a name that is gone can be taken from a point only with the point.
+    A title stands before every chunk, keywords are made in the language, and a name that is gone can be taken from
+    a point only with the point.
     """
     current = await registry.version(connection, row.current)
     before = Effective(row.title, row.fields, row.metadata)
@@ -24,4 +25,5 @@ async def rewrite(connection: AsyncConnection, row: Row[Any], patched: Layer) ->
     values = {**columns, "patched": patched.model_dump(), "acl_version": row.acl_version + 1}
     await registry.change(connection, row.id, values)
     lost = metadata_names(before) - metadata_names(after)
-    return current is not None and (after.title != current.title or bool(lost))
+    said = before.fields.get("language") != after.fields.get("language")
+    return current is not None and (after.title != current.title or said or bool(lost))

@@ -18,6 +18,7 @@ class Target(NamedTuple):
     language: str | None
     tokenizer: Path
     max_tokens: int
+    recipe: str
     collection: CollectionRef
 
 
@@ -41,4 +42,4 @@ class Targets:
             self._models[name] = (model, await local_file(model.tokenizer.store, model.tokenizer.key))
         model, tokenizer = self._models[name]
         await self._vectors.ensure(EnsureIndex(index=ref.index.name, dimensions=model.dimensions))
-        return Target(ref.index.name, name, ref.language, tokenizer, model.max_tokens, ref)
+        return Target(ref.index.name, name, ref.language, tokenizer, model.max_tokens, ref.index.recipe, ref)

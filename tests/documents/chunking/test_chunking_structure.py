@@ -1,14 +1,26 @@
 import time
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
-from muniment.documents.chunking.recipe import embedded_text
+from muniment.documents.chunking.recipe import (
+    PARENT_TOKENS,
+    RECIPE,
+    RECIPES,
+    Recipe,
+    embedded_text,
+    recipe_named,
+)
 from muniment.documents.contract import PageSpan
-from muniment.documents.parsing.model import Chunked, Parsed
+from muniment.documents.parsing.model import Chunked, Parsed, ParserSettings
+from muniment.documents.parsing.source import Source
+from muniment.documents.parsing.texts.code import parse_code
 from muniment.documents.parsing.texts.markdown import parse_markdown
 from muniment.documents.parsing.texts.plain import parse_plain
+from muniment.kernel.problems import NotAvailable
+from muniment.text.sentences import sentences
 
 SENTENCE = "The probe reads the temperature of the load and warns the driver when it is too warm for the goods."
 
@@ -30,11 +42,82 @@ def test_chunks_end_where_sentences_do_and_are_of_like_size(tokenizer: Tokenizer
     _, chunked, texts = chunks_of(tokenizer, " ".join([SENTENCE] * 60))
     sizes = [len(tokenizer.encode(t, add_special_tokens=False).ids) for t in texts]
     assert all(t.endswith(".") for t in texts)
-    assert max(sizes) <= 225
-    assert min(sizes) >= 150
-    parents = [sum(c.parent == p.index for c in chunked.chunks) for p in chunked.parents]
-    assert max(parents) <= 5
-    assert len(parents) >= 2
+    assert max(sizes) <= RECIPE.target_tokens + 25
+    assert min(sizes) >= RECIPE.target_tokens * 0.75
+    widths = [p.end - p.start for p in chunked.parents]
+    tokens = [
+        sum(s for s, c in zip(sizes, chunked.chunks, strict=True) if c.parent == n) for n in range(len(widths))
+    ]
+    assert max(tokens) <= PARENT_TOKENS
+    assert min(tokens[:-1]) >= PARENT_TOKENS / 2
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_an_index_keeps_the_chunks_of_its_recipe(tokenizer: Tokenizer, recipe: Recipe) -> None:
+    text = " ".join([SENTENCE] * 60)
+    chunked = chunk(parse_plain(text), title="", tokenizer=tokenizer, max_tokens=256, recipe=recipe)
+    sizes = [len(tokenizer.encode(text[c.start : c.end], add_special_tokens=False).ids) for c in chunked.chunks]
+    assert recipe.target_tokens * 0.75 <= min(sizes)
+    assert max(sizes) <= recipe.target_tokens + 25
+    assert recipe_named(recipe.name) is recipe
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(NotAvailable, match=RECIPE.name):
+        recipe_named("structure-7")
+
+
+def test_a_sentence_that_a_model_can_read_is_never_cut(tokenizer: Tokenizer) -> None:
+    long = "The probe " + "reads the load and " * 50 + "warns."
+    assert RECIPE.target_tokens < len(tokenizer.encode(long).ids) < 230
+    _, _, texts = chunks_of(tokenizer, f"{SENTENCE} {long} {SENTENCE}")
+    assert any(long in text for text in texts)
+
+
+def test_a_parent_holds_whole_sentences_even_of_chunks_that_do_not(tokenizer: Tokenizer) -> None:
+    long = "The probe " + "reads the load and " * 150 + "warns."
+    parsed, chunked, _ = chunks_of(tokenizer, " ".join([*[SENTENCE] * 12, long] * 6))
+    ends = {end for _, end in sentences(parsed.text)}
+    assert any(c.end not in ends for c in chunked.chunks)
+    assert {p.end for p in chunked.parents} <= ends
+    assert len(chunked.parents) > 3
+
+
+def test_a_sentence_without_end_is_parted_all_the_same(tokenizer: Tokenizer) -> None:
+    parsed, chunked, _ = chunks_of(tokenizer, "the probe reads " * 3000)
+    sizes = [len(tokenizer.encode(parsed.text[p.start : p.end]).ids) for p in chunked.parents]
+    assert len(sizes) > 5
+    assert max(sizes) <= 2 * PARENT_TOKENS
+
+
+def test_sections_of_a_few_words_are_joined_under_what_they_share(tokenizer: Tokenizer) -> None:
+    names = "".join(f"## Probe {n}\n\nIt is warm.\n\n" for n in range(6))
+    _, chunked, texts = chunks_of(tokenizer, f"# Manual\n\n{names}# Care\n\n{SENTENCE}\n")
+    assert texts[0].startswith("# Manual")
+    assert texts[0].endswith("## Probe 5\n\nIt is warm.")
+    assert [c.section for c in chunked.chunks] == [("Manual",), ("Care",)]
+
+
+def test_a_crumb_stays_alone_where_its_neighbours_are_of_another_chapter(tokenizer: Tokenizer) -> None:
+    body = " ".join([SENTENCE] * 3)
+    source = f"# One\n\n## A\n\n{body}\n\n# Two\n\n## B\n\nIt is warm.\n\n# Three\n\n## C\n\n{body}\n"
+    _, chunked, _ = chunks_of(tokenizer, source)
+    assert [c.section for c in chunked.chunks] == [("One", "A"), ("Two", "B"), ("Three", "C")]
+
+
+def test_code_stands_under_its_symbol(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    lines = "".join(f"        warns(driver, {n})\n" for n in range(40))
+    one = "def tiny():\n    return 1\n\n\ndef small():\n    return 2\n\n\n"
+    source = f"class Probe:\n    def read(self):\n{lines}\n    def stop(self):\n{lines}\n\n{one}"
+    file = tmp_path / "probe.py"
+    file.write_text(source)
+    parsed = parse_code(Source(file, name="probe.py", media_type=None, limits=ParserSettings().limits))
+    chunked = chunk(parsed, title="probe.py", tokenizer=tokenizer, max_tokens=256)
+    said = {c.section: embedded_text("probe.py", c.section, parsed.text[c.start : c.end]) for c in chunked.chunks}
+    assert said["Probe", "read"].startswith("probe.py > Probe > read\n")
+    assert said["Probe", "stop"].startswith("probe.py > Probe > stop\n")
+    assert "def tiny" in said[()]
+    assert "def small" in said[()]
 
 
 def test_sections_are_not_mixed_and_headings_go_with_what_follows(tokenizer: Tokenizer) -> None:
@@ -71,12 +154,12 @@ def test_no_word_is_cut_where_there_is_a_space(tokenizer: Tokenizer) -> None:
 
 
 def test_a_last_crumb_stays_with_its_chunk(tokenizer: Tokenizer) -> None:
-    _, _, texts = chunks_of(tokenizer, " ".join([SENTENCE] * 10) + " Too warm.")
+    _, _, texts = chunks_of(tokenizer, " ".join([SENTENCE] * 7) + " Too warm.")
     assert len(texts) == 1
 
 
 def test_a_chunk_knows_its_page(tokenizer: Tokenizer) -> None:
-    half = " ".join([SENTENCE] * 8)
+    half = " ".join([SENTENCE] * 6)
     text = f"{half}\n\n{half}"
     pages = (PageSpan(number=3, start=0, end=len(half)), PageSpan(number=4, start=len(half) + 2, end=len(text)))
     parsed = parse_plain(text).model_copy(update={"pages": pages})

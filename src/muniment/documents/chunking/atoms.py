@@ -22,24 +22,32 @@ _JOINERS = "\u200d\u200c\ufe0e\ufe0f"
 
 
 class Atom(NamedTuple):
-    """A piece that is cut only when it is too large by itself. `leads`: it begins a block."""
+    """A piece that is cut only when it is too large by itself.
+
+    `leads`: it begins a block. `ends`: it ends a sentence, item, row or line; false where one goes on after it.
+    """
 
     start: int
     end: int
     kind: ChunkKind
     leads: bool
+    ends: bool
 
 
-def atoms(text: str, block: Block, index: TokenIndex, most_tokens: int, cut_tokens: int) -> list[Atom]:
-    """The block in pieces of at most `most_tokens`, white space between them left out.
+class Sizes(NamedTuple):
+    """Tokens: what a piece should hold at most, what a sentence may hold, and what is larger is cut into."""
 
-    What is larger is cut into parts of at most `cut_tokens`.
-    """
+    most: int
+    sentence: int
+    cut: int
+
+
+def atoms(text: str, block: Block, index: TokenIndex, sizes: Sizes) -> list[Atom]:
+    """The block in pieces, white space between them left out."""
     found: list[Atom] = []
     for start, end in _pieces(text, block):
-        fits = cut_tokens == most_tokens or _fits(*trimmed(text, start, end), index, most_tokens)
-        for a, b in _fitting(text, start, end, index, most_tokens if fits else cut_tokens):
-            found.append(Atom(a, b, _KINDS[block.kind], leads=not found))
+        for a, b, ends in _fitting(text, *trimmed(text, start, end), index, sizes):
+            found.append(Atom(a, b, _KINDS[block.kind], leads=not found, ends=ends))
     return found
 
 
@@ -58,23 +66,18 @@ def _between(text: str, start: int, end: int, separator: re.Pattern[str]) -> Ite
     yield start, end
 
 
-def _fitting(text: str, start: int, end: int, index: TokenIndex, most: int) -> Iterator[tuple[int, int]]:
-    """The trimmed span, cut at sentences, then at words, then anywhere, until each part fits."""
-    start, end = trimmed(text, start, end)
+def _fitting(text: str, start: int, end: int, index: TokenIndex, sizes: Sizes) -> Iterator[tuple[int, int, bool]]:
+    """Parts that fit, cut at sentences, then at words, then anywhere; and whether one ends with each."""
     if start >= end:
         return
-    if _fits(start, end, index, most):
-        yield start, end
+    if _fits(start, end, index, sizes.most):
+        yield start, end, True
         return
-    parts = sentences(text, start, end)
-    if len(parts) == 1:
-        yield from _by_words(text, start, end, index, most)
-        return
-    for a, b in parts:
-        if _fits(a, b, index, most):
-            yield a, b
+    for a, b in sentences(text, start, end):
+        if _fits(a, b, index, sizes.sentence):
+            yield a, b, True
         else:
-            yield from _by_words(text, a, b, index, most)
+            yield from ((*part, part[1] == b) for part in _by_words(text, a, b, index, sizes.cut))
 
 
 def _fits(start: int, end: int, index: TokenIndex, most: int) -> bool:

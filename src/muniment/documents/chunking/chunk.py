@@ -2,17 +2,17 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
-from muniment.documents.chunking.atoms import Atom, atoms, trimmed, word_cut
+from muniment.documents.chunking.atoms import Atom, Sizes, atoms, trimmed, word_cut
 from muniment.documents.chunking.headers import Headers
-from muniment.documents.chunking.packing import group, pack
-from muniment.documents.chunking.recipe import PARENT_TOKENS, TARGET_TOKENS, embedded_text
+from muniment.documents.chunking.packing import FEWEST_TOKENS, Unit, group, pack
+from muniment.documents.chunking.recipe import PARENT_TOKENS, RECIPE, Recipe, embedded_text
 from muniment.documents.chunking.tokens import TokenIndex
 from muniment.documents.contract import ChunkKind, SectionSpan
 from muniment.documents.parsing.model import Block, Chunk, Chunked, Parent, Parsed
@@ -27,21 +27,23 @@ _SEPARATORS = " \n\t\u00a0\u3000"
 
 
 class _Model(NamedTuple):
-    """What the embedding model sets: its limit, and how many tokens each section path leaves for text."""
+    """What binds a chunk: the size it should have, the model's limit, and what each section path leaves of it."""
 
     title: str
+    target: int
     max_tokens: int
     rooms: Mapping[tuple[str, ...], int]
 
 
 class _Draft(NamedTuple):
-    """A chunk before it is numbered."""
+    """A chunk before it is numbered. `ends`: no sentence of it goes on in the next one."""
 
     start: int
     end: int
     kind: ChunkKind
     section: tuple[str, ...]
-    header: str = ""
+    header: str
+    ends: bool
 
 
 class _Group(NamedTuple):
@@ -52,21 +54,27 @@ class _Group(NamedTuple):
     room: int
 
 
-def chunk(parsed: Parsed, *, title: str, tokenizer: Tokenizer, max_tokens: int) -> Chunked:
+def chunk(
+    parsed: Parsed, *, title: str, tokenizer: Tokenizer, max_tokens: int, recipe: Recipe = RECIPE
+) -> Chunked:
     """Chunks that cover all of the text that is not white, each within `max_tokens` as it is embedded."""
     if max_tokens < SMALLEST_WINDOW:
         raise ValueError(f"a model that reads {max_tokens} tokens is too small for a title and a passage")
+    parsed = parsed.model_copy(update={"sections": tuple(parsed.sections)})  # looked at here and there
     blocks = _covering(parsed.text, parsed.blocks)
     index = TokenIndex(tokenizer, parsed.text, [block.start for block in blocks])
-    model = _model(index, title, parsed.sections, max_tokens)
+    limits = (recipe.target_tokens, max_tokens)
+    model = _Model(title, *limits, _rooms(index, title, parsed.sections, max_tokens))
     headers = Headers(parsed.text, blocks, title, index)
     drafts: list[_Draft] = []
-    for part in _groups(parsed, blocks, index, model, headers):
-        for run in pack(part.atoms, index.count, partial(headers.bounds, room=part.room)):
+    for part in _joined(_groups(parsed, blocks, index, model, headers), index, model):
+        bounds = partial(headers.bounds, room=part.room, target=model.target)
+        for run in pack(part.atoms, index.count, bounds):
             start, end = run[0].start, run[-1].end
             header = headers.over(start, part.room)
             fits = index.count(start, end) + header.tokens <= part.room
-            drafts.append(_Draft(start, end, _kind(run, index), part.section, header.text if fits else ""))
+            over = header.text if fits else ""
+            drafts.append(_Draft(start, end, _kind(run, index), part.section, over, run[-1].ends))
     drafts = _within(parsed.text, drafts, index, model)
     return _numbered(parsed, drafts, index)
 
@@ -94,11 +102,11 @@ def _groups(
         # For small models a path of unusual headings gives way: what is said counts more than where.
         path = section if model.rooms[section] >= _FEWEST_FOR_TEXT else ()
         room = max(model.rooms[path], 1)
-        most = min(TARGET_TOKENS, room)
+        most = min(model.target, room)
         found: list[Atom] = []
         for block in members:
-            cut, _ = headers.bounds(block.end - 1, room)
-            found += atoms(parsed.text, block, index, most, cut)
+            cut, sentence = headers.bounds(block.end - 1, room, model.target)
+            found += atoms(parsed.text, block, index, Sizes(most, sentence, cut))
         headings = [*waiting, *found] if all(atom.kind == "header" for atom in found) else []
         if headings and index.count(headings[0].start, headings[-1].end) <= most // 2:
             waiting = headings
@@ -126,12 +134,39 @@ def _by_section(
         yield (sections[current].path if current >= 0 else ()), members
 
 
-def _model(index: TokenIndex, title: str, sections: Sequence[SectionSpan], max_tokens: int) -> _Model:
-    """The model, with the room under each section path and under none."""
-    paths = list({section.path: None for section in sections} | {(): None})
+def _joined(groups: Iterable[_Group], index: TokenIndex, model: _Model) -> Iterator[_Group]:
+    """Sections that are only a few words go with their neighbours, under the headings that these share."""
+    last: _Group | None = None
+    for part in groups:
+        joined = None if last is None else _as_one(last, part, index, model)
+        if last is not None and joined is None:
+            yield last
+        last = joined or part
+    if last is not None:
+        yield last
+
+
+def _as_one(one: _Group, other: _Group, index: TokenIndex, model: _Model) -> _Group | None:
+    """Both as one group, if either is tiny, they are neighbours of one heading, and fit into one chunk."""
+    path = one.section[: _shared(one.section, other.section)]
+    above = {path, path + one.section[len(path) :][:1], path + other.section[len(path) :][:1]}
+    sizes = [index.count(part.atoms[0].start, part.atoms[-1].end) for part in (one, other)]
+    if min(sizes) >= FEWEST_TOKENS or not {one.section, other.section} <= above:
+        return None
+    whole = index.count(one.atoms[0].start, other.atoms[-1].end)
+    room = max(model.rooms[path], 1)
+    return _Group([*one.atoms, *other.atoms], path, room) if whole <= min(model.target, room) else None
+
+
+def _rooms(
+    index: TokenIndex, title: str, sections: Sequence[SectionSpan], max_tokens: int
+) -> Mapping[tuple[str, ...], int]:
+    """How many tokens are left for text under each section path, under what these share, and under none."""
+    paths = list(
+        {section.path[:depth]: None for section in sections for depth in range(len(section.path) + 1)} | {(): None}
+    )
     lengths = index.lengths([embedded_text(title, path, "") for path in paths])
-    rooms = {path: max_tokens - length for path, length in zip(paths, lengths, strict=True)}
-    return _Model(title, max_tokens, rooms)
+    return {path: max_tokens - length for path, length in zip(paths, lengths, strict=True)}
 
 
 def _kind(run: Sequence[Atom], index: TokenIndex) -> ChunkKind:
@@ -180,18 +215,19 @@ def _is_risky(text: str, draft: _Draft) -> bool:
 def _halves(text: str, draft: _Draft) -> list[_Draft]:
     middle = (draft.start + draft.end + 1) // 2
     cut = word_cut(text, draft.start, middle)
-    spans = (trimmed(text, draft.start, cut), trimmed(text, cut, draft.end))
-    return [draft._replace(start=start, end=end) for start, end in spans if start < end]
+    first, last = trimmed(text, draft.start, cut), trimmed(text, cut, draft.end)
+    parts = [(first, False), (last, draft.ends)]
+    return [draft._replace(start=a, end=b, ends=ends) for (a, b), ends in parts if a < b]
 
 
 def _numbered(parsed: Parsed, drafts: Sequence[_Draft], index: TokenIndex) -> Chunked:
     pages = [page.start for page in parsed.pages]
-    shared = [0, *(_shared(a.section, b.section) for a, b in pairwise(drafts))]
-    spans = [(draft.start, draft.end) for draft in drafts]
+    units = [Unit(d.start, d.end, 0, begins=True) for d in drafts[:1]]
+    units += [Unit(d.start, d.end, _shared(c.section, d.section), c.ends) for c, d in pairwise(drafts)]
     chunks: list[Chunk] = []
     parents: list[Parent] = []
-    for first, stop in group(spans, shared, index.count, PARENT_TOKENS, _PARENT_CHARACTERS):
-        parents.append(Parent(index=len(parents), start=spans[first][0], end=spans[stop - 1][1]))
+    for first, stop in group(units, index.count, PARENT_TOKENS, _PARENT_CHARACTERS):
+        parents.append(Parent(index=len(parents), start=units[first].start, end=units[stop - 1].end))
         for draft in drafts[first:stop]:
             page = bisect_right(pages, draft.start) - 1
             chunks.append(

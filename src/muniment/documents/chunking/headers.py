@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muniment.documents.chunking.recipe import TARGET_TOKENS, embedded_text, short_header
+from muniment.documents.chunking.recipe import embedded_text, short_header
 from muniment.documents.chunking.tokens import TokenIndex
 from muniment.documents.parsing.model import Block
 
@@ -43,7 +43,7 @@ class Headers:
         is_below = table.header is not None and table.header.start < start < table.end
         return header if is_below and header.tokens <= room * _MOST_SHARE else NONE
 
-    def bounds(self, start: int, room: int) -> tuple[int, int]:
+    def bounds(self, start: int, room: int, target: int) -> tuple[int, int]:
         """The tokens that a chunk beginning there should hold, and may hold, under its header."""
         left = room - self.over(start, room).tokens
-        return min(TARGET_TOKENS, left), left
+        return min(target, left), left

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from muniment.documents.chunking.atoms import MOST_CHARACTERS, Atom
 
@@ -12,6 +13,7 @@ Bounds = Callable[[int], tuple[int, int]]
 FEWEST_TOKENS = 25
 _WITHIN_BLOCK = 0.3
 _WITHIN_PARAGRAPH = 0.4
+_WITHIN_SENTENCE = 0.8
 _TINY_REST = 1.0
 _EARLIEST = 0.5
 
@@ -60,28 +62,60 @@ def _stop(atoms: Sequence[Atom], at: int, count: Count, most_tokens: int, rest: 
 def _cost_of_cut(atoms: Sequence[Atom], stop: int) -> float:
     if stop == len(atoms) or atoms[stop].leads:
         return 0.0
+    if not atoms[stop - 1].ends:
+        return _WITHIN_SENTENCE
     return _WITHIN_PARAGRAPH if atoms[stop].kind == "body" else _WITHIN_BLOCK
 
 
-def group(
-    spans: Sequence[tuple[int, int]], shared: Sequence[int], count: Count, most_tokens: int, most_characters: int
-) -> Iterator[tuple[int, int]]:
-    """Runs [first, stop) of spans up to `most_tokens`, ended where the next span shares least of the section path.
+class Unit(NamedTuple):
+    """A chunk that is to have a parent. `shared`: the headings that it has in common with the chunk before it.
 
-    `shared[i]`: how many headings the spans i - 1 and i have in common.
+    `begins`: false where a sentence of the chunk before it goes on.
+    """
+
+    start: int
+    end: int
+    shared: int
+    begins: bool
+
+
+def group(
+    units: Sequence[Unit], count: Count, most_tokens: int, most_characters: int
+) -> Iterator[tuple[int, int]]:
+    """Runs [first, stop) of units up to `most_tokens`, ended where the next shares least of the section path.
+
+    A run ends within a sentence only where that sentence alone would make it twice as large.
     """
     at = 0
-    while at < len(spans):
-        best, fewest = at + 1, math.inf
-        for stop in range(at + 1, len(spans) + 1):
-            tokens = count(spans[at][0], spans[stop - 1][1])
-            length = spans[stop - 1][1] - spans[at][0]
-            if stop > at + 1 and (tokens > most_tokens or length > most_characters):
+    while at < len(units):
+        best, fewest = 0, math.inf
+        for stop in range(at + 1, len(units) + 1):
+            start, end = units[at].start, units[stop - 1].end
+            tokens, length = count(start, end), end - start
+            is_full = tokens > most_tokens or length > most_characters
+            if stop > at + 1 and is_full and (best or tokens > 2 * most_tokens or length > 2 * most_characters):
                 break
-            common = -1 if stop == len(spans) else shared[stop]
+            following = units[stop] if stop < len(units) else None
+            if following is not None and not following.begins:
+                continue
+            shared = -1 if following is None else following.shared
             if tokens < most_tokens / 2:
                 best = stop
-            elif common <= fewest:
-                best, fewest = stop, common
+            elif shared <= fewest:
+                best, fewest = stop, shared
+            if is_full:
+                break
+        best = best or _fullest(units, at, count, most_tokens, most_characters)
         yield at, best
         at = best
+
+
+def _fullest(units: Sequence[Unit], at: int, count: Count, most_tokens: int, most_characters: int) -> int:
+    """Where a run ends that no sentence's end is found for."""
+    stop = at + 1
+    while stop < len(units):
+        start, end = units[at].start, units[stop].end
+        if count(start, end) > most_tokens or end - start > most_characters:
+            break
+        stop += 1
+    return stop

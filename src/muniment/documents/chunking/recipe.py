@@ -1,17 +1,46 @@
-"""What the chunking recipe is called, and what of a chunk is embedded and indexed."""
+"""The chunking recipes, and what of a chunk is embedded and indexed."""
 
 import unicodedata
+from typing import NamedTuple
 
-RECIPE = "structure-200"
-TARGET_TOKENS = 200
+from muniment.kernel.problems import NotAvailable
+
 PARENT_TOKENS = 800
+
+
+class Recipe(NamedTuple):
+    """How an index's chunks are made; each index names its own, so that it stays of one kind.
+
+    `target_tokens`: what a chunk should hold at most.
+    """
+
+    name: str
+    target_tokens: int
+
+
+RECIPES = {recipe.name: recipe for recipe in (Recipe("structure-160", 160), Recipe("structure-200", 200))}
+RECIPE = RECIPES["structure-160"]
+"""That of new collections."""
+
+TARGET_TOKENS = RECIPE.target_tokens
+
 TITLE_BYTES, HEADING_BYTES, HEADER_BYTES = 96, 64, 192
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises NotAvailable.
+    """
+    if name not in RECIPES:
+        raise NotAvailable(f"there is no chunking recipe {name!r} here; known are {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]
 
 
 def embedded_text(title: str, section: tuple[str, ...], text: str, header: str = "") -> str:
     """What is embedded and keyword-indexed: the chunk's text, above it where it stands and its table's `header`.
 
-    Changes whenever a vector would: name a new `RECIPE` when you change it.
+    Changes whenever a vector would: make a new recipe when you change it.
     """
     return "\n".join([*(line for line in (prefix(title, section), header) if line), text])
 

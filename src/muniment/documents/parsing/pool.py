@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from muniment.documents.chunking.recipe import RECIPE
 from muniment.documents.parsing.child.process import Child, stopping
 from muniment.documents.parsing.child.task import AnyTask, ChunkTask, PageTask, ParseTask, RectanglesTask
 from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Parsed, ParserSettings, Picture
@@ -53,16 +54,19 @@ class Parsers:
         task = ParseTask(path=path, name=name, media_type=media_type, seconds=seconds)
         return await self._ask(task, Parsed, self._files)
 
-    async def chunk(self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int) -> Chunked:
+    async def chunk(
+        self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int, recipe: str = RECIPE.name
+    ) -> Chunked:
         """Chunks such that `embedded_text(title, chunk.section, …)` is within `max_tokens`, special ones included.
 
-        Raises ParserLimit, FileBroken.
+        Raises ParserLimit, FileBroken, NotAvailable for a recipe that is not known.
         """
         task = ChunkTask(
             parsed=parsed.model_copy(update={"lines": (), "attachments": ()}),
             title=title,
             tokenizer=tokenizer,
             max_tokens=max_tokens,
+            recipe=recipe,
             seconds=self._settings.seconds_for(len(parsed.text)),
         )
         return await self._ask(task, Chunked, self._rest)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
+from muniment.documents.chunking.recipe import recipe_named
 from muniment.documents.contract import FileBroken, ParserLimit
 from muniment.documents.parsing.child.confinement import allow_cpu, confine
 from muniment.documents.parsing.child.task import (
@@ -88,7 +89,10 @@ class Worker:
                 return boxes(task.path, task.drawn)
             case ChunkTask():
                 words = _tokenizer(task.tokenizer)
-                return chunk(task.parsed, title=task.title, tokenizer=words, max_tokens=task.max_tokens)
+                recipe = recipe_named(task.recipe)
+                return chunk(
+                    task.parsed, title=task.title, tokenizer=words, max_tokens=task.max_tokens, recipe=recipe
+                )
 
     def _source(self, task: ParseTask | PageTask) -> Source:
         return Source(

@@ -51,6 +51,7 @@ class ChunkTask(Model):
     title: str
     tokenizer: Path
     max_tokens: int
+    recipe: str
     seconds: float
 
 
