@@ -12,6 +12,8 @@ from access.oracle import EVERYONE, LEVELS, WRITERS, Collection, Document, Oracl
 from muniment.kernel.model import now
 
 PASSWORD = "a password of the town"
+POLL_SECONDS = 0.05
+"""Between two questions whether a run is over: each takes from the run it asks for."""
 ROLES = ("member", "editor", "viewer", "admin", "member")
 PEOPLE = ("members", "managers", "grants")
 MESSAGE = """From: ada@example.org
@@ -295,7 +297,7 @@ class Town:
                 asked = [await self.call("admin", "GET", "runs", state=s) for s in ("queued", "running", "queued")]
                 if not any(reply.json()["items"] for reply in asked):
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def regrant(self) -> None:
         """Other access to a document."""
@@ -353,4 +355,4 @@ class Town:
                 if told["state"] == "succeeded":
                     return
                 assert told["state"] in {"queued", "running"}, told
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(POLL_SECONDS)

@@ -72,12 +72,9 @@ class RunningHouse:
     def wait(self) -> None:
         """Until every process answers."""
         until = time.monotonic() + START_SECONDS
-        for name, port in self.ports.items():
-            while True:
-                try:
-                    httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2)
-                    break
-                except httpx.TransportError:
+        with httpx.Client(timeout=2, trust_env=False, verify=False) as http:
+            for name, port in self.ports.items():
+                while not _answers(http, port):
                     if not self.processes[name].is_alive() or time.monotonic() > until:
                         log = (self.data.parent / f"{name}.log").read_text("utf-8", "replace")
                         raise RuntimeError(f"{name} did not start:\n{log[-4000:]}") from None
@@ -121,6 +118,14 @@ def running(folder: Path, form: str, **settings: str) -> Iterator[RunningHouse]:
         yield house
     finally:
         house.stop()
+
+
+def _answers(http: httpx.Client, port: int) -> bool:
+    try:
+        http.get(f"http://127.0.0.1:{port}/health/ready")
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -87,8 +87,14 @@ class Muniment:
             if address.scheme not in {"http", "https"}:
                 raise ValueError("it begins with no http:// or https://")  # noqa: TRY301 - said as the library would
             here = _is_loopback(address.host)
-            # A proxy of the environment's would be asked for its own loopback.
-            self._http = httpx.Client(base_url=self.server, headers=headers, timeout=timeout, trust_env=not here)
+            self._http = httpx.Client(
+                base_url=self.server,
+                headers=headers,
+                timeout=timeout,
+                trust_env=not here,  # a proxy of the environment's would be asked for its own loopback
+                # To read the certificates of all authorities takes longer than a search, and here none is shown.
+                verify=not (here and address.scheme == "http"),
+            )
         except (httpx.InvalidURL, ValueError) as unfit:
             raise Invalid(
                 f"{server!r} is no address of a server ({unfit}); one is http://127.0.0.1:8765"
