@@ -255,7 +255,9 @@ def test_signing_out_ends_the_session(house):
 
 
 @pytest.mark.parametrize(
-    "query", ["", "x" * 100_000, "\x00", "\u202eabc", "🜁🜂" * 9, "\ud83d", " \n\t ", "a\x1b[31m"], ids=repr
+    "query",
+    ["", "x" * 100_000, "\x00", "\u202eabc", "🜁🜂" * 9, "\ud83d", " \n\t ", "a\x1b[31m"],
+    ids=lambda q: repr(q[:9]),
 )
 def test_odd_queries_get_an_answer_or_a_422(ada, query):
     for path, field in (("search", "query"), ("ask", "question")):
