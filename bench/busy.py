@@ -1,19 +1,14 @@
-"""S11: one caller's searches while documents are being ingested, beside the same caller on a quiet server.
+"""S11: one client's searches while documents are being ingested, beside the same client on a quiet server.
 
 python -m bench.busy [--chunks 100000] [--documents 600] [--seconds 30]
 """
 
 import argparse
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
-from bench import evaldata, report
+from bench import evaldata, k6, report
 from bench.filler import filled
 from bench.house import server
 
@@ -28,32 +23,32 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--documents", type=int, default=600)
     parser.add_argument("--seconds", type=float, default=30.0)
-    arguments = parser.parse_args()
+    asked = parser.parse_args()
     report.header()
     with tempfile.TemporaryDirectory() as work:
         data = Path(work) / "data"
-        shutil.copytree(filled(arguments.chunks), data)  # what is ingested here stays here
+        shutil.copytree(filled(asked.chunks), data)  # what is ingested here stays here
         with server(data, Path(work) / "log") as running, Muniment(running.address, running.key) as muniment:
-            _search(running.address, running.key, 3)
-            quiet = _search(running.address, running.key, arguments.seconds)
-            run = _upload(muniment, arguments.documents)
-            busy = _search(running.address, running.key, arguments.seconds)
+            target, load = k6.Target(running.address, running.key, running.pid), k6.Load(1, asked.seconds)
+            k6.search(target, k6.Load(1, 3))
+            quiet = k6.search(target, load)
+            run = _upload(muniment, asked.documents)
+            busy = k6.search(target, load)
             still = muniment.get(f"/api/v1/runs/{run}")["state"]
-    work_done = f"S11 search at {arguments.chunks} chunks while {arguments.documents} documents are ingested"
-    limits = {"p50": "", "p95": "< 60 ms", "worst": "no request over 300 ms"}
-    for part, limit in limits.items():
-        report.row(
-            f"{work_done}: {part}", busy[part], "ms", beside="quiet", baseline=quiet[part], limit=limit,
-            requests=busy["requests"], failures=busy["failures"], ingest_at_the_end=still,
-        )  # fmt: skip
-
-
-def _search(address: str, key: str, seconds: float) -> dict[str, Any]:
-    queries = "\n".join(q["text"] for q in evaldata.lines("xquad/queries"))
-    command = [sys.executable, "-m", "bench.callers", address, key, "1", str(seconds), "0", str(time.time_ns())]
-    done = subprocess.run(command, input=queries, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    work_done = f"S11 search at {asked.chunks} chunks while {asked.documents} documents are ingested"
+    report.row(
+        f"{work_done}: p50", busy.p50, "ms", beside="quiet", baseline=quiet.p50,
+        samples=busy.p50s, baseline_samples=quiet.p50s,
+        requests=busy.requests, failures=busy.failures, ingest_at_the_end=still,
+    )  # fmt: skip
+    report.row(
+        f"{work_done}: p95", busy.p95, "ms", beside="quiet", baseline=quiet.p95, limit="< 60 ms",
+        samples=busy.p95s, baseline_samples=quiet.p95s,
+    )  # fmt: skip
+    report.row(
+        f"{work_done}: worst", busy.worst, "ms", beside="quiet", baseline=quiet.worst,
+        limit="no request over 300 ms",
+    )  # fmt: skip
 
 
 def _upload(muniment: Muniment, count: int) -> str:

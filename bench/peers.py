@@ -1,13 +1,26 @@
 """Other people's programs, each in an environment of its own under `bench/.envs/`, made when first asked for."""
 
+import json
 import os
 import subprocess
 import sys
 import venv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ENVIRONMENTS = Path(__file__).parent / ".envs"
+
+PIPELINES = {
+    "llama-index": (
+        "llama-index-core==0.14.25",
+        "llama-index-embeddings-huggingface==0.8.0",
+        "llama-index-retrievers-bm25==0.8.0",
+    ),
+    "haystack": ("haystack-ai==3.4.0", "sentence-transformers-haystack==2.0.0"),
+    "txtai": ("txtai==9.14.0", "chonkie==1.7.0"),
+}
+"""What is installed for the peers that index and search, each by its own script in `bench/pipelines/`."""
 
 _MADE = ".requirements"
 
@@ -41,6 +54,11 @@ class Peer:
             env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"},
         )
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def ask(self, line: str = "") -> str:
         """Its answer to the line."""
         assert self._process.stdin is not None
@@ -57,3 +75,15 @@ class Peer:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+def pipeline(name: str, weights: Path, tokens: int) -> Peer:
+    """A peer that indexes and searches, with the weights in that folder, in chunks of so many tokens."""
+    script = Path(__file__).parent / "pipelines" / f"with_{name.replace('-', '_')}.py"
+    return Peer(environment(name, PIPELINES[name]), script, str(weights), str(tokens))
+
+
+def told(peer: Peer, **told: object) -> dict[str, Any]:
+    """What a pipeline answers."""
+    answer: dict[str, Any] = json.loads(peer.ask(json.dumps(told)))
+    return answer

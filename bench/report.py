@@ -1,15 +1,21 @@
-"""What a bench found: rows on the terminal, lines of JSON in `bench/results/` with the machine they are from."""
+"""What a bench found: rows on the terminal, lines of JSON in `bench/results/` with the machine they are from.
+
+Each run has a file of its own, `<date>T<time>-<commit>.jsonl`; `make bench-compare` holds two of them together.
+"""
 
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+RUN = "BENCH_RUN"
+"""The environment variable by which the benches of one run know their file."""
 
 
 class Skipped(Exception):  # noqa: N818 - a bench that is left out is no error
@@ -39,6 +45,19 @@ def commit() -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
+@cache
+def file() -> Path:
+    """Where this run's rows go; its first line is the machine and what it was busy with when the run began."""
+    at = datetime.now(UTC)
+    os.environ.setdefault(RUN, f"{at:%Y-%m-%dT%H%M%S}-{commit()}")
+    path = RESULTS / f"{os.environ[RUN]}.jsonl"
+    if not path.exists():
+        RESULTS.mkdir(exist_ok=True)
+        began = {"at": at.isoformat(timespec="seconds"), "commit": commit(), "load": _load(), "machine": machine()}
+        _put(path, began)
+    return path
+
+
 def row(
     work: str,
     ours: float,
@@ -47,37 +66,40 @@ def row(
     beside: str = "",
     baseline: float | None = None,
     limit: str = "",
+    samples: Sequence[float] = (),
+    baseline_samples: Sequence[float] = (),
     **more: object,
 ) -> None:
-    """Print and keep one row; the ratio is ours by the baseline."""
+    """Print and keep one row; the ratio is ours by the baseline.
+
+    `samples` are the single values behind a figure: with them, runs can be told apart from noise.
+    """
     ratio = None if not baseline else ours / baseline
     against = " · ".join(part for part in (_amount(baseline, unit, beside), limit) if part)
     shown = "" if ratio is None else f"{ratio:.2f}"
     print(f"{work:<58} | {_number(ours)} {unit:<10} | {against:<62} | {shown}", flush=True)
     for name, value in more.items():
         print(f"    {name}: {value}", flush=True)
-    line = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "work": work,
-        "ours": ours,
-        "unit": unit,
-        "beside": beside,
-        "baseline": baseline,
-        "limit": limit,
-        "ratio": ratio,
-        **more,
-        "load": round(os.getloadavg()[0], 2),
-        "machine": machine(),
-    }
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / "results.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "work": work, "ours": ours, "unit": unit}
+    line |= {"beside": beside, "baseline": baseline, "limit": limit, "ratio": ratio, **more, "load": _load()}
+    for name, values in (("samples", samples), ("baseline_samples", baseline_samples)):
+        if len(values):
+            line[name] = [round(float(value), 5) for value in values]
+    _put(file(), line)
 
 
 def header() -> None:
     """The names of the columns."""
     print(f"{'work':<58} | {'ours':<17} | {'baseline or limit':<62} | ratio")
+
+
+def _put(path: Path, line: dict[str, object]) -> None:
+    with path.open("a") as out:
+        out.write(json.dumps(line) + "\n")
+
+
+def _load() -> float:
+    return round(os.getloadavg()[0], 2)
 
 
 def _amount(value: float | None, unit: str, beside: str) -> str:

@@ -104,7 +104,12 @@ def _add_small(muniment: Muniment) -> None:
 
 def pss_mb(running: Running) -> dict[tuple[int, str], float]:
     """The proportional share of each process of the tree, in MB."""
-    return {(pid, _name(pid)): _pss_mb(pid) for pid in tree(running.pid)}
+    return shares_mb(running.pid)
+
+
+def shares_mb(root: int) -> dict[tuple[int, str], float]:
+    """The same of any process and all that came of it."""
+    return {(pid, _name(pid)): _pss_mb(pid) for pid in tree(root)}
 
 
 def tree(root: int) -> list[int]:
