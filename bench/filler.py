@@ -106,7 +106,7 @@ def _rows(
     seen = effective(key, said=Layer(), options=Layer(), patched=Layer())
     facts = access.Holding(target.id, owner, target.access_level, ())
     columns = registry.columns_of(seen, created_at=at, modified_at=at)
-    pieces = pieces_of(chunked, title=seen.title, text=text)
+    pieces = pieces_of(chunked.chunks, title=seen.title, text=text)
     payload: Payload = {
         "type": "Other",
         "readers": tuple(sorted(access.readers(facts))),
@@ -121,7 +121,7 @@ def _rows(
     points.extend(
         Point(
             id=point_id(version, piece.number),
-            text=embedded_text(seen.title, piece.section, text[piece.start : piece.end], piece.header),
+            text=embedded_text(seen.title, piece.section, piece.text, piece.header),
             payload=payload | {"chunk": piece.number},
         )
         for piece in pieces
@@ -145,7 +145,7 @@ def _rows(
             | counted
         ],
         "texts": [{"version": version, "text": text, "structure": parsed}],
-        "parents": parent_rows(version, chunked, text),
+        "parents": parent_rows(version, chunked.parents, text),
         "chunks": chunk_rows(version, pieces),
     }
 

@@ -9,7 +9,6 @@ from sqlalchemy import func, insert, select
 from kit.office import Office, text_document
 from muniment.documents import ingest_store, store
 from muniment.documents.parsing.model import Chunk, Chunked, Parent
-from muniment.documents.pieces import pieces_of
 from muniment.kernel.database import open_database
 from muniment.kernel.model import now
 
@@ -31,7 +30,6 @@ def chunked(count: int) -> Chunked:
 
 async def test_rows_of_many_chunks_are_made_some_at_a_time(tmp_path: Path) -> None:
     url, made, text = f"sqlite:///{tmp_path}", chunked(CHUNKS), "x" * (CHUNKS * LENGTH)
-    pieces = pieces_of(made, title="T", text=text)
     async with open_database(url, room="documents", migrations=store.MIGRATIONS) as database:
         async with database.write() as connection:
             await connection.execute(insert(store.documents), _document())
@@ -39,7 +37,7 @@ async def test_rows_of_many_chunks_are_made_some_at_a_time(tmp_path: Path) -> No
         tracemalloc.start()
         try:
             async with database.write() as connection:
-                await ingest_store.put_chunks(connection, "ver_1", pieces, made, text)
+                await ingest_store.put_chunks(connection, "ver_1", made, title="T", text=text)
             peak = tracemalloc.get_traced_memory()[1] / 1e6
         finally:
             tracemalloc.stop()

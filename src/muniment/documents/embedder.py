@@ -21,10 +21,10 @@ class Embedder:
         self._embedding, self._vectors = embedding, vectors
 
     async def vectors(
-        self, target: Target, title: str, text: str, pieces: Sequence[Piece], known: Mapping[str, UUID]
+        self, target: Target, title: str, pieces: Sequence[Piece], known: Mapping[str, UUID]
     ) -> tuple[tuple[str, ...], Matrix]:
         """What is embedded of each piece, and its vector; `known` are points by hash."""
-        texts = texts_of(title, text, pieces)
+        texts = texts_of(title, pieces)
         kept = await self._kept(target, unchanged(pieces, known))
         fresh = [place for place in range(len(pieces)) if place not in kept]
         rows = dict(kept)
@@ -59,20 +59,22 @@ class Embedder:
             await self._vectors.upsert(Upsert(index=target.index_name, points=points, vectors=vectors))
 
 
-def texts_of(title: str, text: str, pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """What is embedded of each piece of a text."""
-    return tuple(embedded_text(title, p.section, text[p.start : p.end], p.header) for p in pieces)
+def texts_of(title: str, pieces: Sequence[Piece]) -> tuple[str, ...]:
+    """What is embedded of each piece."""
+    return tuple(embedded_text(title, piece.section, piece.text, piece.header) for piece in pieces)
 
 
 def points_of(
     version: str, pieces: Sequence[Piece], texts: Sequence[str], *, language: str | None, payload: Payload
 ) -> tuple[Point, ...]:
-    """The points of the pieces, wherever they are put."""
+    """The points of the pieces, wherever they are put; in the document's language, else in `language`."""
+    own = payload.get("language")
+    spoken = own if isinstance(own, str) else language
     return tuple(
         Point(
             id=point_id(version, piece.number),
             text=text,
-            language=language,
+            language=spoken,
             payload=payload | {"version": version, "chunk": piece.number},
         )
         for piece, text in zip(pieces, texts, strict=True)

@@ -82,14 +82,13 @@ class History:
 
     async def _copy(self, version: Row[Any], what: Retire, language: str | None) -> int:
         """Put the points into the history index, with the vectors that they have; how many there are."""
-        async with self._database.read() as connection:
-            parsed = await ingest_store.parsed_text(connection, version.id)
-            pieces = await ingest_store.pieces(connection, version.id)
         copied = 0
-        for start in range(0, len(pieces) if parsed else 0, _SLICE):
-            assert parsed is not None
-            some = pieces[start : start + _SLICE]
-            texts = texts_of(version.title, parsed.text, some)
+        for start in range(0, version.chunks, _SLICE):
+            async with self._database.read() as connection:
+                some = await ingest_store.pieces(connection, version.id, range(start, start + _SLICE))
+            if not some:
+                break
+            texts = texts_of(version.title, some)
             async with self._indexing.lock(what.document):
                 async with self._database.read() as connection:
                     work = await ingest_store.work(connection, version.id)
@@ -98,8 +97,8 @@ class History:
                 points = points_of(version.id, some, texts, language=language, payload=_payload(work))
                 with suppress(IndexMissing):  # somebody removed the index: there is nothing to move
                     copied += await self._copy_some(what.index, {point.id: point for point in points})
-        if copied < len(pieces):
-            _log.warning("history lacks points", version=version.id, chunks=len(pieces), points=copied)
+        if copied < version.chunks:
+            _log.warning("history lacks points", version=version.id, chunks=version.chunks, points=copied)
         return copied
 
     async def _copy_some(self, index: str, points: Mapping[UUID, Point]) -> int:

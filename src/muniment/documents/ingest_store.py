@@ -1,22 +1,25 @@
 """What the ingestion reads and writes: one short transaction for each step that lasts."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, Select, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import store
 from muniment.documents.contract import PageSpan
 from muniment.documents.parsing.model import Chunked, Line, Parsed
-from muniment.documents.pieces import Piece, chunk_rows, parent_rows, point_id, stored_piece
+from muniment.documents.pieces import Piece, chunk_id, chunk_rows, parent_rows, pieces_of, point_id, stored_piece
 from muniment.documents.store import chunks, documents, layouts, parents, texts, versions
 
-_ROWS = 2000
+_ROWS = 1024
 """Rows that are inserted at once."""
+
+_PAGES = 64
+"""Pages whose lines are inserted at once."""
 
 AT_WORK = ("received", "parsed", "chunked", "embedded", "indexed")
 """The states of a version that somebody is still to go on with."""
@@ -55,13 +58,12 @@ async def put_text(connection: AsyncConnection, version_id: str, parsed: Parsed)
     await connection.execute(delete(layouts).where(layouts.c.version == version_id))
     structure = parsed.model_dump(mode="json", exclude={"text", "lines", "attachments"})
     await connection.execute(insert(texts), {"version": version_id, "text": parsed.text, "structure": structure})
-    pages = groupby(parsed.lines, key=lambda line: line.page)
-    rows = [
+    rows = (
         {"version": version_id, "page": page, "lines": [_stored_line(line) for line in lines]}
-        for page, lines in pages
-    ]
-    if rows:
-        await connection.execute(insert(layouts), rows)
+        for page, lines in groupby(parsed.lines, key=lambda line: line.page)
+    )
+    while some := [*islice(rows, _PAGES)]:
+        await connection.execute(insert(layouts), some)
 
 
 def _stored_line(line: Line) -> list[float | None]:
@@ -107,14 +109,22 @@ def as_parsed(text: str, structure: dict[str, JsonValue]) -> Parsed:
 
 
 async def put_chunks(
-    connection: AsyncConnection, version_id: str, pieces: Sequence[Piece], chunked: Chunked, text: str
+    connection: AsyncConnection, version_id: str, chunked: Chunked, *, title: str, text: str
 ) -> None:
     """Keep the chunks and their parents, some at a time: as rows they take several times their own memory."""
     for start in range(0, len(chunked.parents), _ROWS):
-        some = chunked.model_copy(update={"parents": chunked.parents[start : start + _ROWS]})
+        some = chunked.parents[start : start + _ROWS]
         await connection.execute(insert(parents), parent_rows(version_id, some, text))
-    for start in range(0, len(pieces), _ROWS):
-        await connection.execute(insert(chunks), chunk_rows(version_id, pieces[start : start + _ROWS]))
+    for start in range(0, len(chunked.chunks), _ROWS):
+        pieces = pieces_of(chunked.chunks[start : start + _ROWS], title=title, text=text)
+        await connection.execute(insert(chunks), chunk_rows(version_id, pieces))
+
+
+_PIECES: Select[Any] = (
+    select(chunks, parents.c.span_start.label("parent_start"), parents.c.text.label("parent_text"))
+    .join(parents, and_(parents.c.version == chunks.c.version, parents.c.number == chunks.c.parent))
+    .where(chunks.c.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 async def drop_chunks(connection: AsyncConnection, version_id: str) -> None:
@@ -130,10 +140,11 @@ async def drop_text(connection: AsyncConnection, version_id: str) -> None:
         await connection.execute(delete(table).where(table.c.version == version_id))
 
 
-async def pieces(connection: AsyncConnection, version_id: str) -> tuple[Piece, ...]:
-    """The chunks of a version, in order."""
-    query = select(chunks).where(chunks.c.version == version_id).order_by(chunks.c.number)
-    return tuple(stored_piece(row) for row in await connection.execute(query))
+async def pieces(connection: AsyncConnection, version_id: str, numbers: range) -> tuple[Piece, ...]:
+    """The chunks of those numbers, in order."""
+    ids = [chunk_id(version_id, number) for number in numbers]
+    rows = await connection.execute(_PIECES, {"ids": ids})
+    return tuple(sorted(stored_piece(row) for row in rows))
 
 
 async def embedded_before(connection: AsyncConnection, document_id: str, index: str) -> dict[str, UUID]:

@@ -9,14 +9,14 @@ from sqlalchemy import Row
 
 from muniment.documents.chunking.recipe import embedded_text
 from muniment.documents.contract import ChunkKind
-from muniment.documents.parsing.model import Chunked
+from muniment.documents.parsing.model import Chunk, Parent
 
 _POINTS = UUID("5b2b1f0e-6a52-4a3b-8f0c-2d1c0a7b9e64")
 """The namespace of our point ids; another one would make every stored point another point."""
 
 
 class Piece(NamedTuple):
-    """A chunk of one version: where it stands, its table's header, and the hash of what is embedded for it."""
+    """A chunk of one version: where it stands, its text and table's header, and the hash of what is embedded."""
 
     number: int
     start: int
@@ -26,7 +26,8 @@ class Piece(NamedTuple):
     kind: ChunkKind
     parent: int
     hash: str
-    header: str = ""
+    header: str
+    text: str
 
 
 def point_id(version: str, number: int) -> UUID:
@@ -39,8 +40,8 @@ def chunk_id(version: str, number: int) -> str:
     return f"chk_{point_id(version, number).hex}"
 
 
-def pieces_of(chunked: Chunked, *, title: str, text: str) -> tuple[Piece, ...]:
-    """The chunks of a text, each with the hash of what is embedded for it."""
+def pieces_of(chunks: Sequence[Chunk], *, title: str, text: str) -> tuple[Piece, ...]:
+    """Chunks of a text, each with the hash of what is embedded for it."""
     return tuple(
         Piece(
             number=chunk.index,
@@ -52,17 +53,26 @@ def pieces_of(chunked: Chunked, *, title: str, text: str) -> tuple[Piece, ...]:
             parent=chunk.parent,
             hash=_hash(embedded_text(title, chunk.section, text[chunk.start : chunk.end], chunk.header)),
             header=chunk.header,
+            text=text[chunk.start : chunk.end],
         )
-        for chunk in chunked.chunks
+        for chunk in chunks
     )
 
 
 def stored_piece(row: Row[Any]) -> Piece:
-    """The piece in a row of the table of chunks."""
+    """The piece in a row of the table of chunks, beside which its parent's stands."""
     return Piece(
-        row.number, row.span_start, row.span_end, row.page, tuple(row.section), row.kind, row.parent, row.hash,
-        row.header or "",
-    )  # fmt: skip
+        number=row.number,
+        start=row.span_start,
+        end=row.span_end,
+        page=row.page,
+        section=tuple(row.section),
+        kind=row.kind,
+        parent=row.parent,
+        hash=row.hash,
+        header=row.header or "",
+        text=row.parent_text[row.span_start - row.parent_start : row.span_end - row.parent_start],
+    )
 
 
 def _hash(embedded: str) -> str:
@@ -89,7 +99,7 @@ def chunk_rows(version: str, pieces: Sequence[Piece]) -> list[dict[str, Any]]:
     ]
 
 
-def parent_rows(version: str, chunked: Chunked, text: str) -> list[dict[str, Any]]:
+def parent_rows(version: str, parents: Sequence[Parent], text: str) -> list[dict[str, Any]]:
     """The rows of the table of parents."""
     return [
         {
@@ -99,7 +109,7 @@ def parent_rows(version: str, chunked: Chunked, text: str) -> list[dict[str, Any
             "span_end": parent.end,
             "text": text[parent.start : parent.end],
         }
-        for parent in chunked.parents
+        for parent in parents
     ]
 
 

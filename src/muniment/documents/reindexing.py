@@ -5,9 +5,9 @@ from muniment.documents.base import OfDocumentJob, Parts
 from muniment.documents.embedder import Embedder
 from muniment.documents.indexing import point_payload
 from muniment.documents.ingest_store import Work
-from muniment.documents.parsing.model import Chunked, Parsed
+from muniment.documents.parsing.model import Chunked
 from muniment.documents.parsing.pool import Parsers
-from muniment.documents.pieces import Piece, pieces_of, point_id
+from muniment.documents.pieces import pieces_of, point_id
 from muniment.documents.saga import SLICE
 from muniment.documents.target import Target, Targets
 from muniment.kernel.deadline import MOST_SECONDS, deadline
@@ -37,54 +37,57 @@ class Reindexing:
                 return True
             work = await ingest_store.work(connection, row.current)
             parsed = await ingest_store.parsed_text(connection, row.current)
-            before = await ingest_store.pieces(connection, row.current)
         target = await self._targets.of(row.collection)
         if work is None or parsed is None or target is None:
             return True
         async with deadline(MOST_SECONDS):
             chunked = await self._parsers.chunk(
-                parsed, title=row.title, tokenizer=target.tokenizer, max_tokens=target.max_tokens
+                parsed,
+                title=row.title,
+                tokenizer=target.tokenizer,
+                max_tokens=target.max_tokens,
+                recipe=target.recipe,
             )
-        pieces = pieces_of(chunked, title=row.title, text=parsed.text)
         if row.title != work.version.title:
             async with self._database.write() as connection:
                 await registry.change_version(connection, row.current, {"indexed_chunks": 0})
-        if not await self._indexed(work, target, parsed, pieces, before):
+        if not await self._indexed(work, target, chunked, parsed.text):
             return True
-        done = await self._stored(job, work, pieces, chunked, parsed)
+        done = await self._stored(job, work, chunked, parsed.text)
         if done is None:
             async with self._database.read() as connection:
                 there = await registry.version(connection, row.current)
             if there is None:
                 await self._indexing.remove(target.index_name, "version", [row.current])
-        elif done and len(pieces) < len(before):
+        elif done and len(chunked.chunks) < work.version.chunks:
             await self._indexing.vectors.delete(
                 DeletePoints(
                     index=target.index_name,
                     filter=(
                         AnyOf(field="version", values=(row.current,)),
-                        Range(field="chunk", gte=float(len(pieces))),
+                        Range(field="chunk", gte=float(len(chunked.chunks))),
                     ),
                 )
             )
         return done is not False
 
-    async def _indexed(
-        self, work: Work, target: Target, parsed: Parsed, pieces: tuple[Piece, ...], before: tuple[Piece, ...]
-    ) -> bool:
-        """Put the pieces into the index; false when the version is no longer the current one."""
-        version = work.version.id
+    async def _indexed(self, work: Work, target: Target, chunked: Chunked, text: str) -> bool:
+        """Put the chunks into the index; false when the version is no longer the current one."""
+        version, title = work.version.id, work.document.title
         # Only what stays in its place: another point may have been written over before it is read. Nothing, while
         # an attempt with another title may have written over any of them.
         is_whole = work.version.indexed_chunks == work.version.chunks
-        known = {
-            new.hash: point_id(version, new.number)
-            for new, old in zip(pieces, before, strict=False)
-            if is_whole and new.hash == old.hash
-        }
-        for start in range(0, len(pieces), SLICE):
-            some = pieces[start : start + SLICE]
-            texts, vectors = await self._embedder.vectors(target, work.document.title, parsed.text, some, known)
+        for start in range(0, len(chunked.chunks), SLICE):
+            some = pieces_of(chunked.chunks[start : start + SLICE], title=title, text=text)
+            async with self._database.read() as connection:
+                before = await ingest_store.pieces(connection, version, range(start, start + len(some)))
+            old = {piece.number: piece.hash for piece in before if is_whole}
+            known = {
+                piece.hash: point_id(version, piece.number)
+                for piece in some
+                if piece.hash == old.get(piece.number)
+            }
+            texts, vectors = await self._embedder.vectors(target, title, some, known)
             async with self._indexing.lock(work.document.id):
                 async with self._database.read() as connection:
                     fresh = await ingest_store.work(connection, version)
@@ -98,9 +101,7 @@ class Reindexing:
                 await self._embedder.upsert(target, version, some, texts=texts, vectors=vectors, payload=payload)
         return True
 
-    async def _stored(
-        self, job: Job, work: Work, pieces: tuple[Piece, ...], chunked: Chunked, parsed: Parsed
-    ) -> bool | None:
+    async def _stored(self, job: Job, work: Work, chunked: Chunked, text: str) -> bool | None:
         """Whether the chunks are kept; false when the title has changed again, None when they are not wanted."""
         version = work.version.id
         async with self._database.write() as connection:
@@ -110,8 +111,8 @@ class Reindexing:
             if fresh.title != work.document.title:
                 return False
             await ingest_store.drop_chunks(connection, version)
-            await ingest_store.put_chunks(connection, version, pieces, chunked, parsed.text)
-            count = len(pieces)
+            await ingest_store.put_chunks(connection, version, chunked, title=fresh.title, text=text)
+            count = len(chunked.chunks)
             values = {"title": fresh.title, "chunks": count, "indexed_chunks": count}
             await registry.change_version(connection, version, values)
             await ingest_store.progress(connection, job.id, count, count)

@@ -17,7 +17,6 @@ from muniment.documents.indexing import point_payload
 from muniment.documents.ingest_store import AT_WORK, Work
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pool import Parsers
-from muniment.documents.pieces import Piece, pieces_of
 from muniment.documents.target import Target, Targets
 from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.guard import only_problems
@@ -40,8 +39,7 @@ class Draft(NamedTuple):
     version: str
     title: str
     seen: Effective
-    text: str
-    pieces: tuple[Piece, ...]
+    chunks: int
     indexed: int
     encloses: bool
     """Whether there are attachments, which become documents with the flip."""
@@ -92,14 +90,14 @@ class Ingestion:
         if version.state in {"received", "parsed"}:
             parsed = await self._parsed(work)
             return None if parsed is None else await self._chunked(job, work, target, parsed)
-        async with self._database.read() as connection:
-            parsed = await ingest_store.parsed_text(connection, version.id)
-            pieces = await ingest_store.pieces(connection, version.id)
-        if parsed is None:
-            return None
-        seen = registry.seen(work.document, version)
-        encloses = bool(parsed.metadata.get("attachments"))
-        return Draft(version.id, version.title, seen, parsed.text, pieces, version.indexed_chunks, encloses)
+        return Draft(
+            version=version.id,
+            title=version.title,
+            seen=registry.seen(work.document, version),
+            chunks=version.chunks,
+            indexed=version.indexed_chunks,
+            encloses=_encloses(Layer.model_validate(version.said)),
+        )
 
     async def _parsed(self, work: Work) -> Parsed | None:
         """The text, parsed or read; none when the version is gone."""
@@ -139,17 +137,21 @@ class Ingestion:
         with _seconds.labels("chunk").time():
             async with deadline(MOST_SECONDS):
                 chunked = await self._parsers.chunk(
-                    parsed, title=seen.title, tokenizer=target.tokenizer, max_tokens=target.max_tokens
+                    parsed,
+                    title=seen.title,
+                    tokenizer=target.tokenizer,
+                    max_tokens=target.max_tokens,
+                    recipe=target.recipe,
                 )
         if not chunked.chunks:
             raise FileEmpty("the file holds no text")
-        pieces = pieces_of(chunked, title=seen.title, text=parsed.text)
+        count = len(chunked.chunks)
         values = {
             "state": "chunked",
             "said": said.model_dump(mode="json"),
             "title": seen.title,
             "index_name": target.index_name,
-            "chunks": len(pieces),
+            "chunks": count,
             "indexed_chunks": 0,
             "acl_version": work.document.acl_version,
         }
@@ -160,23 +162,25 @@ class Ingestion:
                 return None
             if len(parsed.text) <= _SHORT_CHARACTERS:
                 await ingest_store.put_text(connection, version.id, parsed)
-            await ingest_store.put_chunks(connection, version.id, pieces, chunked, parsed.text)
-            await ingest_store.progress(connection, job.id, 0, len(pieces))
-        encloses = bool(parsed.metadata.get("attachments"))
-        return Draft(version.id, seen.title, seen, parsed.text, pieces, 0, encloses)
+            await ingest_store.put_chunks(connection, version.id, chunked, title=seen.title, text=parsed.text)
+            await ingest_store.progress(connection, job.id, 0, count)
+        return Draft(version.id, seen.title, seen, count, indexed=0, encloses=_encloses(said))
 
     async def _index(self, job: Job, work: Work, target: Target, draft: Draft) -> bool:
         """Embed and upsert, slice by slice; false when the version is gone."""
         payload = point_payload(work.document, draft.seen, work.version)
         known: dict[str, UUID] = {}
-        if work.document.current is not None and draft.indexed < len(draft.pieces):
+        if work.document.current is not None and draft.indexed < draft.chunks:
             async with self._database.read() as connection:
                 known = await ingest_store.embedded_before(connection, work.document.id, target.index_name)
-        for start in range(draft.indexed, len(draft.pieces), SLICE):
-            pieces = draft.pieces[start : start + SLICE]
-            end, last = start + len(pieces), start + SLICE >= len(draft.pieces)
+        for start in range(draft.indexed, draft.chunks, SLICE):
+            end, last = min(start + SLICE, draft.chunks), start + SLICE >= draft.chunks
+            async with self._database.read() as connection:
+                pieces = await ingest_store.pieces(connection, draft.version, range(start, end))
+            if not pieces:
+                return False
             with _seconds.labels("embed").time():
-                texts, vectors = await self._embedder.vectors(target, draft.title, draft.text, pieces, known)
+                texts, vectors = await self._embedder.vectors(target, draft.title, pieces, known)
             if last and start and not await self._note(job, draft, "embedded", start):
                 return False
             with _seconds.labels("index").time():
@@ -192,7 +196,7 @@ class Ingestion:
         values = {"state": state, "indexed_chunks": done}
         async with self._database.write() as connection:
             is_there = await ingest_store.step(connection, draft.version, values)
-            await ingest_store.progress(connection, job.id, done, len(draft.pieces))
+            await ingest_store.progress(connection, job.id, done, draft.chunks)
             return is_there
 
     async def _gone(self, job: Job, version: str, index: str | None) -> None:
@@ -226,3 +230,7 @@ class Ingestion:
                 )
         if final:
             _failed.labels(type(problem).__name__).inc()
+
+
+def _encloses(said: Layer) -> bool:
+    return bool(said.metadata.get("attachments"))

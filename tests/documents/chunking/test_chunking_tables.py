@@ -74,7 +74,7 @@ def test_the_header_is_part_of_what_is_embedded_and_of_its_hash(tokenizer: Token
     hashes = []
     for parsed in (first, other):
         chunked = chunk(parsed, title="Loads", tokenizer=tokenizer, max_tokens=256)
-        hashes.append([piece.hash for piece in pieces_of(chunked, title="Loads", text=parsed.text)])
+        hashes.append([piece.hash for piece in pieces_of(chunked.chunks, title="Loads", text=parsed.text)])
     assert not set(hashes[0]) & set(hashes[1])
     assert embedded_text("Loads", (), "1 | 2", "a | b") == "Loads\na | b\n1 | 2"
     assert embedded_text("", (), "1 | 2") == "1 | 2"

@@ -1,5 +1,6 @@
 """How many of a model's tokens lie in any span of a text, without counting twice."""
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,14 +20,13 @@ class TokenIndex:
     def __init__(self, tokenizer: Tokenizer, text: str, cuts: Sequence[int]) -> None:
         """`cuts`: ascending offsets at which the text may be cut for tokenizing."""
         self._tokenizer = tokenizer
-        self._starts: list[int] = []
+        self._starts = array("I")
         pieces = _pieces(text, cuts)
         for at in range(0, len(pieces), _BATCH):
             batch = pieces[at : at + _BATCH]
             encoded = tokenizer.encode_batch([text[a:b] for a, b in batch], add_special_tokens=False)
             for (start, _), encoding in zip(batch, encoded, strict=True):
-                self._starts += [start + token[0] for token in encoding.offsets]
-        self._starts.sort()
+                self._starts.extend(sorted(start + token[0] for token in encoding.offsets))
 
     def count(self, start: int, end: int) -> int:
         """Tokens that begin in [start, end)."""

@@ -1,6 +1,6 @@
 """What parsing and chunking give: values that cross the pipe from the child process.
 
-Those of which a file may have a hundred thousand are plain dataclasses: a model takes ten times the memory.
+Those of which a file may have a hundred thousand cross it sliced, and are objects only while they are in hand.
 """
 
 import base64
@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Base64Bytes, Field, JsonValue, PlainSerializer, WrapValidator
+from pydantic import Base64Bytes, Field, JsonValue, PlainSerializer, TypeAdapter, WrapValidator
 
 from muniment.documents.contract import ChunkKind, PageSpan, SectionSpan, Span
+from muniment.documents.parsing.sliced import sliced
 from muniment.kernel.model import Model
 from muniment.kernel.settings import RoomSettings
 
@@ -153,6 +154,10 @@ def _unpack(said: Any, checked: Callable[[Any], tuple[Line, ...]]) -> tuple[Line
 Lines = Annotated[tuple[Line, ...], WrapValidator(_unpack), PlainSerializer(_pack, str, when_used="json")]
 
 
+Blocks = Annotated[Sequence[Block], *sliced(TypeAdapter(tuple[Block, ...]))]
+Sections = Annotated[Sequence[SectionSpan], *sliced(TypeAdapter(tuple[SectionSpan, ...]))]
+
+
 class Drawn(Model):
     """A part of a drawn line: `start` and `end` count in the line's own text, which `first` says where to find."""
 
@@ -195,10 +200,10 @@ class Parsed(Model):
     title: str | None = None
     language: str | None = None
     pages: tuple[PageSpan, ...] = ()
-    sections: tuple[SectionSpan, ...] = ()
+    sections: Sections = ()
     fields: dict[str, JsonValue] = Field(default={})
     metadata: dict[str, JsonValue] = Field(default={})
-    blocks: tuple[Block, ...] = ()
+    blocks: Blocks = ()
     lines: Lines = ()
     attachments: tuple[Attachment, ...] = ()
 
@@ -232,5 +237,5 @@ class Parent:
 class Chunked(Model):
     """The chunks of a text, in order, and their parents."""
 
-    parents: tuple[Parent, ...]
-    chunks: tuple[Chunk, ...]
+    parents: Annotated[Sequence[Parent], *sliced(TypeAdapter(tuple[Parent, ...]))]
+    chunks: Annotated[Sequence[Chunk], *sliced(TypeAdapter(tuple[Chunk, ...]))]

@@ -93,7 +93,7 @@ class Child:
                 process.stdin.writelines((REQUEST.pack(len(task)), task))
                 await process.stdin.drain()
                 said, reply = await self._said(process, bound, seconds)
-            is_whole = self.held_mb <= self._settings.parser_memory_mb / 2
+            is_whole = self.held_mb <= self._settings.parser_memory_mb / 4
         except TimeoutError as late:
             raise self._too_slow(seconds) from late
         except (asyncio.IncompleteReadError, ConnectionError) as dead:
