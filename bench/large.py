@@ -73,7 +73,7 @@ def many_files(running: Running, http: httpx.Client, work: Path, asked: argparse
 def many_chunks(running: Running, http: httpx.Client, work: Path, asked: argparse.Namespace) -> None:
     """Sections just long enough to be chunks of their own."""
     path = work / "sections.md"
-    said = "is cleaned daily; whoever finds it dirty tells the porter, who notes the day and sends somebody at once"
+    said = "is cleaned daily; whoever finds it dirty tells the porter, who notes the day and sends help"
     path.write_text("".join(f"## Part {n}\n\nRoom {n} {said}.\n\n" for n in range(asked.chunks)))
     with Peak(running) as peak:
         began = time.perf_counter()
