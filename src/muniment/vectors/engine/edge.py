@@ -38,6 +38,7 @@ from muniment.vectors.engine.engine import (
     TIME_FIELDS,
     EnginePoint,
 )
+from muniment.vectors.engine.resident import release
 
 ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
 
@@ -171,10 +172,11 @@ class EdgeShards:
         _sync(log)
 
     def checkpoint(self) -> None:
-        """Flush the indexes with much unflushed, after which their logs are cut."""
+        """Flush the indexes with much unflushed, after which their logs are cut and their pages let go of."""
         for name, points in self._unflushed.items():
             if points >= _CHECKPOINT_POINTS:
                 self.index(name).shard.flush()
+                release(self.index(name).folder)
                 self._unflushed[name] = 0
 
     def _page(
