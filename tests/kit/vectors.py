@@ -176,7 +176,11 @@ class MemoryVectors:
 
     async def weigh(self, request: WeighTerms) -> TermWeights:
         await self._asked("weigh")
-        return TermWeights(weights=dict.fromkeys(terms(request.text, request.language), 1.0), unknown=())
+        allowed = (AnyOf(field="readers", values=tuple(request.readers)), *request.filter)
+        seen = [point for point, _ in self._index(request.index).values() if _fits(point.payload, allowed)]
+        held = {term for point in seen for term in terms(point.text, point.language)}
+        asked = dict.fromkeys(terms(request.text, request.language), 1.0)
+        return TermWeights(weights=asked, unknown=tuple(term for term in asked if term not in held))
 
     async def count(self, request: CountPoints) -> Count:
         await self._asked("count")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.text.terms import terms
-from muniment.text.typo import is_one_edit, nearest_terms
+from muniment.text.typo import is_one_edit, mended, nearest_words
 
 PASSAGES = [
     "The renewal of certificates",
@@ -34,19 +34,25 @@ PASSAGES = [
 def test_a_word_one_edit_away_is_meant(query, meant):
     known = {term for passage in PASSAGES for term in terms(passage)}
     unknown = set(terms(query)) - known
-    found = nearest_terms(query, unknown, PASSAGES)
-    assert [near[0] for near in found.values()] == ([] if meant is None else terms(meant))
+    found = nearest_words(query, unknown, PASSAGES)
+    assert [near[0] for near in found.values()] == ([] if meant is None else [meant.casefold()])
 
 
 def test_what_most_passages_hold_comes_first():
     passages = ["the lead", "the lead", "the leaf", "the bead", "a loaf"]
-    assert nearest_terms("leax", {"leax"}, passages) == {"leax": ("lead", "leaf")}
-    assert nearest_terms("lead", {"leax"}, passages) == {}
-    assert nearest_terms("leax", set(), passages) == {}
+    assert nearest_words("leax", {"leax"}, passages) == {"leax": ("lead", "leaf")}
+    assert nearest_words("lead", {"leax"}, passages) == {}
+    assert nearest_words("leax", set(), passages) == {}
 
 
 def test_edited_words_are_compared_as_written_not_as_stems():
-    assert nearest_terms("runnng", {"runnng"}, ["He was running"]) == {"runnng": ("run",)}
+    assert nearest_words("runnng", {"runnng"}, ["He was running"]) == {"runnng": ("running",)}
+
+
+def test_a_query_is_mended_where_it_slipped_and_nowhere_else():
+    unknown = {"certifc", "zuric"}
+    assert mended("the Certifcate, zuric: renewal", unknown, PASSAGES) == "the certificate, zurich: renewal"
+    assert mended("xylophone", {"xylophon"}, PASSAGES) is None
 
 
 LETTERS = st.text(alphabet="abc", min_size=1, max_size=6)

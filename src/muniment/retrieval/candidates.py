@@ -7,8 +7,10 @@ from uuid import UUID
 
 import numpy as np
 
+from muniment.collections.contract import Ranking
 from muniment.kernel.caller import caller
 from muniment.kernel.model import Matrix
+from muniment.retrieval.constants import DEFAULTS, RankingWeights
 from muniment.retrieval.contract import Search
 from muniment.retrieval.fusion import Ranked, alone, merge
 from muniment.retrieval.places import Place
@@ -27,6 +29,15 @@ from muniment.vectors.contract import (
 )
 
 
+class Look(NamedTuple):
+    """What is looked for: the query without its quotes, where, its vector by model, and what must be said so."""
+
+    request: Search
+    scope: Scope
+    vectors: Mapping[str, Matrix]
+    phrases: tuple[str, ...] = ()
+
+
 class Order(NamedTuple):
     """Candidates, best first, and whether the engine has more of them."""
 
@@ -34,31 +45,28 @@ class Order(NamedTuple):
     more: bool
 
 
-async def ordered(
-    engine: Vectors, request: Search, scope: Scope, vectors: Mapping[str, Matrix], pool: int, steps: Steps
-) -> Order:
-    """The order over all places; `vectors` is the query's by model, `pool` the length of each list."""
+async def ordered(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order:
+    """The order over all places; `pool` is the length of each list."""
+    request, scope = look.request, look.scope
     if request.mode == "hybrid":
-        return await _judged(engine, request, scope, vectors, pool, steps)
+        return await _judged(engine, look, pool, steps)
     with steps.of("engine"):
-        asked = [_single(request, scope, place, vectors, pool) for place in scope.places]
+        asked = [_single(look, place, pool) for place in scope.places]
         found = await asyncio.gather(*(_list(engine, search) for search in asked))
     with steps.of("fuse"):
         orders = [alone(request.mode, {chunk_id(p.id): p.score for p in points}) for points in found]
         return Order(merge(orders), any(len(points) >= pool for points in found))
 
 
-async def _judged(
-    engine: Vectors, request: Search, scope: Scope, vectors: Mapping[str, Matrix], pool: int, steps: Steps
-) -> Order:
+async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order:
     """By all signals at once; without the vector of an index's model, by its words."""
-    languages = (scope.language,) if scope.language else ()
+    request, scope = look.request, look.scope
     asked = [
         GatherCandidates(
             index=place.name,
             text=request.query,
-            languages=languages,
-            vector=vectors.get(place.model),
+            languages=scope.languages,
+            vector=look.vectors.get(place.model),
             pool=pool,
             readers=caller().tokens,
             filter=place.filter,
@@ -66,24 +74,32 @@ async def _judged(
         for place in scope.places
     ]
     with steps.of("engine"):
-        found = await asyncio.gather(*(_candidates(engine, gather) for gather in asked))
+        found = await asyncio.gather(*(gathered(engine, gather) for gather in asked))
     with steps.of("fuse"):
-        orders = [_order(candidates, explain=request.explain) for candidates in found if candidates is not None]
-        more = any(candidates.full for candidates in found if candidates is not None)
+        weights = weights_of(request.ranking or scope.ranking)
+        there = [candidates for candidates in found if candidates is not None]
+        orders = [_order(candidates, weights, explain=request.explain) for candidates in there]
+        more = any(candidates.full for candidates in there)
         return Order(merge(orders), more)
 
 
-def _order(candidates: Candidates, *, explain: bool) -> list[Ranked]:
+def weights_of(ranking: Ranking) -> RankingWeights:
+    """The table's weights, but for those that a collection or a request sets."""
+    return DEFAULTS.model_copy(update=ranking.model_dump(exclude={"candidates"}, exclude_none=True))
+
+
+def _order(candidates: Candidates, weights: RankingWeights, *, explain: bool) -> list[Ranked]:
     columns = dict(zip(candidates.signals, candidates.scores.astype(np.float64), strict=True))
     ids = [chunk_id(point) for point in candidates.ids]
-    return ranked(ids, columns, judged(columns, candidates.documents), explain=explain)
+    return ranked(ids, columns, judged(columns, candidates.documents, weights), explain=explain)
 
 
-def _single(request: Search, scope: Scope, place: Place, vectors: Mapping[str, Matrix], pool: int) -> SearchPoints:
+def _single(look: Look, place: Place, pool: int) -> SearchPoints:
     """By one signal alone, as the request's mode says."""
+    request, scope = look.request, look.scope
     query: DenseQuery | KeywordQuery
     if request.mode == "dense":
-        query = DenseQuery(vector=vectors[place.model], limit=pool)
+        query = DenseQuery(vector=look.vectors[place.model], limit=pool)
     else:
         query = KeywordQuery(text=request.query, language=scope.language, limit=pool)
     return SearchPoints(index=place.name, queries=(query,), readers=caller().tokens, filter=place.filter)
@@ -97,7 +113,7 @@ async def _list(engine: Vectors, search: SearchPoints) -> tuple[ScoredPoint, ...
         return ()
 
 
-async def _candidates(engine: Vectors, gather: GatherCandidates) -> Candidates | None:
+async def gathered(engine: Vectors, gather: GatherCandidates) -> Candidates | None:
     """None, while nothing has been written to the index."""
     try:
         return await engine.candidates(gather)

@@ -4,6 +4,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field, JsonValue
 
+from muniment.collections.contract import Ranking
 from muniment.documents.contract import ChunkText, DocumentBrief, ParentText
 from muniment.kernel.contract import idempotent
 from muniment.kernel.model import Model, Text, Time
@@ -16,6 +17,7 @@ Filters = dict[str, JsonValue]
 class Search(Model):
     """`collections` null: all that the caller may read.
 
+    Words in quotes must be said exactly. `ranking` judges otherwise than the collections say, for this search.
     `as_of`: the versions that were current then. Raises Invalid for a time to come, NotAvailable where a
     collection that is named, or every one, keeps no earlier versions.
     """
@@ -28,6 +30,7 @@ class Search(Model):
     filters: Filters = Field(default={})
     as_of: Time | None = None
     explain: bool = False
+    ranking: Ranking | None = None
 
 
 class Scores(Model):
@@ -69,7 +72,9 @@ class Hit(Model):
 
 
 class Hits(Model):
-    """Best first. `degraded` lists what was missing (`dense`, `rerank`, `cache`, `history`).
+    """Best first. `corrected` is the query that was looked for in place of one that nothing matched.
+
+    `degraded` lists what was missing (`dense`, `rerank`, `cache`, `history`).
 
     `timings` are the milliseconds of each step: `scope`, `embed`, `engine`, `fuse`, `rerank`, `hydrate`, `cache`.
     """
@@ -77,6 +82,7 @@ class Hits(Model):
     hits: tuple[Hit, ...]
     took_ms: float
     timings: dict[str, float] = Field(default={})
+    corrected: str | None = None
     degraded: tuple[str, ...] = ()
 
 

@@ -9,6 +9,8 @@ from muniment.retrieval.contract import Explained, ExplainSearch, Hits, Outcome,
 from muniment.retrieval.filters import conditions
 from muniment.retrieval.places import Place
 from muniment.retrieval.scope import Asked, Scope, Scoping
+from muniment.retrieval.sentences import side
+from muniment.text.phrases import asked
 from muniment.vectors.contract import (
     AnyOf,
     AnyQuery,
@@ -26,7 +28,6 @@ DEEPEST = 200
 """How far down the order is looked for the document."""
 
 _DEEPEST_LIST = 1000
-_WAYS = {"dense": ("meaning", "cosine"), "keyword": ("words", "BM25")}
 
 Find = Callable[[Search], Awaitable[Hits]]
 Embed = Callable[[str, Scope], Awaitable[dict[str, Matrix]]]
@@ -90,13 +91,16 @@ class Explaining:
         )
         hits = (await self._find(search)).hits
         standings = await self._standings(request, scope, document)
-        sides = " ".join(_side(standing) for standing in standings)
+        sides = " ".join(side(standing) for standing in standings)
         for rank, hit in enumerate(hits, 1):
             if hit.document.id == document.id:
                 found = _explained(document, "found", f"is number {rank} of {len(hits)} documents found. {sides}")
                 return found.model_copy(update={"rank": rank, "standings": standings, "hit": hit})
         if not standings:
             return _explained(document, "unmatched", "holds none of the words of the query.")
+        if phrases := asked(request.query).phrases:
+            quoted = " and ".join(f'"{phrase}"' for phrase in phrases)
+            return _explained(document, "unmatched", f"is not among the documents found to say {quoted} exactly.")
         low = _explained(document, "ranked-low", f"is not among the {len(hits)} best documents. {sides}")
         return low.model_copy(update={"standings": standings})
 
@@ -138,12 +142,6 @@ class Explaining:
 def _rank(document: str, points: Sequence[ScoredPoint]) -> dict[str, int | None]:
     order = list(dict.fromkeys(point.document for point in points))
     return {"rank": order.index(document) + 1 if document in order else None, "of": len(order)}
-
-
-def _side(standing: Standing) -> str:
-    way, measure = _WAYS[standing.signal]
-    where = f"number {standing.rank}" if standing.rank else f"behind the first {standing.of}"
-    return f"By {way} alone it is {where} ({measure} {standing.value:.2f})."
 
 
 def _not_current(document: Document) -> Explained:

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from muniment.documents.contract import Documents, Hydrate, Passage
-from muniment.retrieval.contract import Hit, Scores, Search
+from muniment.retrieval.candidates import Look
+from muniment.retrieval.contract import Hit, Scores
 from muniment.retrieval.fusion import Ranked
+from muniment.retrieval.sentences import explanation
+from muniment.text.phrases import holds
+
+_SPARE_FOR_PHRASES = 100
+"""Few of the passages with the words say them side by side."""
 
 
 class Page(NamedTuple):
@@ -15,14 +21,16 @@ class Page(NamedTuple):
     dropped: bool
 
 
-async def hydrated(documents: Documents, request: Search, ranked: Sequence[Ranked], spare: int) -> Page:
+async def hydrated(documents: Documents, look: Look, ranked: Sequence[Ranked], spare: int) -> Page:
     """Read as far down the order as the limit needs; `spare` more where some drop out or share a document."""
+    request = look.request
+    spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
     hits: dict[str, Hit] = {}
     dropped = False
     waiting = list(ranked)
     while waiting and len(hits) < request.limit:
         # Reading ahead costs more than it saves while nothing drops out and each chunk is a hit.
-        more = spare if dropped or request.group_by else 0
+        more = spare if dropped or request.group_by or look.phrases else 0
         ahead = request.limit - len(hits) + more
         batch, waiting = waiting[:ahead], waiting[ahead:]
         asked = Hydrate(chunks=tuple(r.id for r in batch), as_of=request.as_of)
@@ -33,6 +41,8 @@ async def hydrated(documents: Documents, request: Search, ranked: Sequence[Ranke
             passage = read.get(place.id)
             if passage is None:
                 dropped = True
+                continue
+            if not all(_says(passage, phrase) for phrase in look.phrases):
                 continue
             unit = passage.document.id if request.group_by == "document" else place.id
             if unit not in hits:
@@ -47,4 +57,11 @@ def _hit(place: Ranked, passage: Passage) -> Hit:
         parent=passage.parent,
         score=place.score,
         scores=Scores(dense=place.dense, keyword=place.keyword),
+        explanation=explanation(place) if place.parts else None,
     )
+
+
+def _says(passage: Passage, phrase: str) -> bool:
+    """Whether the passage, its title or one of the headings above it says just this."""
+    said = (passage.chunk.text, passage.document.title, *passage.chunk.section)
+    return any(holds(text, phrase) for text in said)

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from muniment.collections.contract import CollectionMissing, CollectionRef, Collections, Indexes, Lookup
+from muniment.collections.contract import (
+    CollectionMissing,
+    CollectionRef,
+    Collections,
+    Indexes,
+    Lookup,
+    Ranking,
+)
 from muniment.documents.contract import CountReadable, Documents
 from muniment.kernel.caller import caller
 from muniment.kernel.epochs import AsOf
@@ -35,6 +42,17 @@ class Scope(NamedTuple):
         """The language of the collections that were named, if they have one in common."""
         languages = {ref.language for ref in self.collections}
         return languages.pop() if len(languages) == 1 else None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those of the collections that were named, each once."""
+        return tuple(sorted({ref.language for ref in self.collections if ref.language}))
+
+    @property
+    def ranking(self) -> Ranking:
+        """How the collections that were named are judged, where they are judged alike."""
+        rankings = {ref.ranking for ref in self.collections}
+        return (rankings.pop() if len(rankings) == 1 else None) or Ranking()
 
 
 class Scoping:

@@ -10,13 +10,15 @@ from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
 from muniment.models.contract import ModelUnavailable
-from muniment.retrieval.candidates import ordered
+from muniment.retrieval.candidates import Look, ordered
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
 from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
 from muniment.retrieval.kept import KeptAnswers, Marks, question
 from muniment.retrieval.scope import Asked, Scope, Scoping
+from muniment.retrieval.slips import without_slips
 from muniment.retrieval.steps import Steps
+from muniment.text.phrases import asked
 from muniment.vectors.contract import IndexMissing, TermWeights, Vectors, WeighTerms
 
 _log = get_logger(__name__)
@@ -48,15 +50,15 @@ class HybridRetrieval:
     async def search(self, request: Search) -> Hits:
         """As the contract says; the same question under the same marks is answered from memory."""
         steps = Steps()
-        asked = question(request, caller())
+        key = question(request, caller())
         with steps.of("cache"):
             marks = await self._marks(request)
-            known = self._kept.get(marks, asked) if marks else None
+            known = self._kept.get(marks, key) if marks else None
         if known is not None:
             return known.model_copy(update={"took_ms": steps.took_ms, "timings": steps.timings})
         found = await self._searched(request, steps)
         if marks and not found.degraded:
-            self._kept.put(marks, asked, found)
+            self._kept.put(marks, key, found)
         return found
 
     async def explain(self, request: ExplainSearch) -> Explained:
@@ -75,10 +77,38 @@ class HybridRetrieval:
         with steps.of("scope"):
             scope = await self._scoping.of(Asked(request.collections, request.filters, request.as_of))
         degraded = ["history"] if scope.forgets else []
+        said = asked(request.query)
+        request = request.model_copy(update={"query": said.text})
         with steps.of("embed"):
             vectors = await self._embedded(request, scope, degraded)
-        hits = await self._hits(request, scope, vectors, steps) if caller().tokens else []
-        return Hits(hits=tuple(hits), took_ms=steps.took_ms, timings=steps.timings, degraded=tuple(degraded))
+        look = Look(request, scope, vectors, said.phrases)
+        hits, corrected = (await self._hits(look, steps), None) if caller().tokens else ([], None)
+        if not hits and request.mode == "keyword" and not said.phrases:
+            corrected = await self._without_slips(look)
+            if corrected is not None:
+                mended = look._replace(request=request.model_copy(update={"query": corrected}))
+                hits = await self._hits(mended, steps)
+        return Hits(
+            hits=tuple(hits),
+            took_ms=steps.took_ms,
+            timings=steps.timings,
+            corrected=corrected if hits else None,
+            degraded=tuple(degraded),
+        )
+
+    async def _without_slips(self, look: Look) -> str | None:
+        """The query as it was probably meant; only where a word of it stands in nothing that the caller reads."""
+        request = look.request
+        weighed = Weigh(
+            text=request.query,
+            collections=request.collections,
+            filters=request.filters,
+            as_of=request.as_of,
+        )
+        unknown = (await self.weigh(weighed)).unknown
+        if not unknown:
+            return None
+        return await without_slips(self._vectors, self._documents, request.query, look.scope, unknown)
 
     async def weigh(self, request: Weigh) -> Weights:
         """As the contract says. Over several indexes a term weighs what it weighs where it is most common."""
@@ -86,7 +116,7 @@ class HybridRetrieval:
         readers = caller().tokens
         if not readers or not scope.places:
             return Weights(weights={}, unknown=())
-        asked = [
+        wanted = [
             WeighTerms(
                 index=place.name,
                 text=request.text,
@@ -96,7 +126,7 @@ class HybridRetrieval:
             )
             for place in scope.places
         ]
-        found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in asked)) if w is not None]
+        found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in wanted)) if w is not None]
         if not found:
             return Weights(weights={}, unknown=())
         terms = {term for weights in found for term in weights.weights}
@@ -118,8 +148,8 @@ class HybridRetrieval:
         found: dict[str, Matrix] = {}
         for model in sorted({place.model for place in scope.places}):
             try:
-                asked = EmbedQueries(model=model, texts=(request.query,))
-                found[model] = (await self._embedding.embed_queries(asked)).vectors
+                query = EmbedQueries(model=model, texts=(request.query,))
+                found[model] = (await self._embedding.embed_queries(query)).vectors
             except Problem as problem:
                 if request.mode == "dense" or not (problem.retryable or isinstance(problem, ModelUnavailable)):
                     raise
@@ -130,18 +160,20 @@ class HybridRetrieval:
     async def _query_vectors(self, query: str, scope: Scope) -> dict[str, Matrix]:
         return await self._embedded(Search(query=query), scope, [])
 
-    async def _hits(self, request: Search, scope: Scope, vectors: dict[str, Matrix], steps: Steps) -> list[Hit]:
+    async def _hits(self, look: Look, steps: Steps) -> list[Hit]:
         """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one.
 
         What dropped out may have been replaced since the engine answered: a second look finds what came in its
         stead, so that no search sees neither version.
         """
-        pool = min(MOST_CANDIDATES, max(self._candidates, 2 * request.limit))
+        request = look.request
+        ranking = request.ranking or look.scope.ranking
+        pool = min(MOST_CANDIDATES, max(ranking.candidates or self._candidates, 2 * request.limit))
         first = True
         while True:
-            ranked, more = await ordered(self._vectors, request, scope, vectors, pool, steps)
+            ranked, more = await ordered(self._vectors, look, pool, steps)
             with steps.of("hydrate"):
-                hits, dropped = await hydrated(self._documents, request, ranked, self._spare)
+                hits, dropped = await hydrated(self._documents, look, ranked, self._spare)
             short = len(hits) < request.limit and more and pool < MOST_CANDIDATES
             if not short and not (first and dropped):
                 return hits

@@ -9,10 +9,21 @@ FEWEST_CHARACTERS = 4
 """Words shorter than this are one edit away from too many others."""
 
 
-def nearest_terms(
+def mended(
+    query: str, unknown: Collection[str], passages: Iterable[str], language: str | None = None
+) -> str | None:
+    """The query with each unknown word replaced by the nearest that the passages hold; None if there is none."""
+    near = nearest_words(query, unknown, passages, language)
+    for term, start, end in reversed(spans(query, language)):
+        if term in near:
+            query = query[:start] + near[term][0] + query[end:]
+    return query if near else None
+
+
+def nearest_words(
     query: str, unknown: Collection[str], passages: Iterable[str], language: str | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """For each unknown term of the query the passages' terms whose words are one edit from its word.
+    """For each unknown term of the query the passages' words that are one edit from its word.
 
     Those that the most passages hold come first. Terms with digits are no slips: another number is another thing.
     """
@@ -31,7 +42,7 @@ def nearest_terms(
         for size in (len(word) - 1, len(word), len(word) + 1):
             for near in by_size.get(size, ()):
                 if near[0] not in unknown and is_one_edit(word, near[1]):
-                    counts[near[0]] += holders[near]
+                    counts[near[1]] += holders[near]
         if counts:
             found[term] = tuple(sorted(counts, key=lambda near: (-counts[near], near)))
     return found

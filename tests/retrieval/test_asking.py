@@ -1,0 +1,115 @@
+"""What a query may say: phrases in quotes, slips of the pen, a ranking of its own, and why each hit is there."""
+
+import pytest
+
+from kit.office import Office
+from muniment.collections.contract import Ranking
+from muniment.kernel.caller import calling_as
+from muniment.retrieval.contract import Hits, Mode, Search
+from retrieval.conftest import retrieval_over
+
+MODES: tuple[Mode, ...] = ("hybrid", "dense", "keyword")
+
+
+async def search(office: Office, query: str, who: str = "ben", **more: object) -> Hits:
+    with calling_as(office.callers[who]):
+        return await retrieval_over(office).search(Search.model_validate({"query": query, **more}))
+
+
+def keys(hits: Hits) -> list[str]:
+    return [hit.document.key for hit in hits.hits]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_words_in_quotes_are_said_exactly_or_nothing_is_found(office: Office, mode: Mode) -> None:
+    await office.put("ada", "a.md", "The Lease\nrenewal is due.")
+    await office.put("ada", "b.md", "Renewal of each lease; lease and renewal.")
+    await office.put("ada", "c.md", "Nothing of the kind.", title="On lease renewal")
+    assert set(keys(await search(office, '"lease renewal"', mode=mode))) == {"a.md", "c.md"}
+    assert keys(await search(office, '"lease renewal" "is due"', mode=mode)) == ["a.md"]
+    assert keys(await search(office, '"renewals lease"', mode=mode)) == []
+    assert "b.md" in keys(await search(office, "lease renewal", mode=mode))
+
+
+async def test_a_phrase_is_found_behind_many_that_only_hold_its_words(office: Office) -> None:
+    await office.put(
+        "ada", "many.md", "\n\n".join(f"# Part {n}\n\nrenewal lease renewal lease" for n in range(150))
+    )
+    await office.put(
+        "ada", "one.md", "a long tale " * 20 + "of lease renewal and much else besides, at some length"
+    )
+    found = await search(office, '"lease renewal and much"', mode="keyword", limit=5)
+    assert keys(found) == ["one.md"]
+
+
+async def test_a_slip_is_mended_only_where_nothing_matches(office: Office) -> None:
+    await office.put("ada", "a.md", "certificate renewal")
+    found = await search(office, "certifcate", mode="keyword")
+    assert (keys(found), found.corrected) == (["a.md"], "certificate")
+    exact = await search(office, "certifcate renewal", mode="keyword")
+    assert (keys(exact), exact.corrected) == (["a.md"], None)
+    none = await search(office, "xylophone", mode="keyword")
+    assert (none.hits, none.corrected) == ((), None)
+
+
+async def test_a_slip_is_never_mended_from_what_the_caller_may_not_read(office: Office) -> None:
+    await office.put("ada", "a.md", "certificate", access_level="restricted")
+    found = await search(office, "certifcate", mode="keyword")
+    assert (found.hits, found.corrected) == ((), None)
+
+
+async def test_each_hit_says_why_it_is_there_when_asked(office: Office) -> None:
+    for key, text in (("a.md", "lease of storage"), ("b.md", "storage"), ("c.md", "nothing else")):
+        await office.put("ada", key, text)
+    plain, told = await search(office, "lease"), await search(office, "lease", explain=True)
+    assert keys(plain) == keys(told)
+    assert all(hit.explanation is None for hit in plain.hits)
+    for hit in told.hits:
+        assert hit.explanation is not None
+        assert hit.explanation.says.endswith(".")
+        assert {part.signal for part in hit.explanation.parts} == {"dense", "words", "grams"}
+        adds = [part.adds for part in hit.explanation.parts]
+        assert adds == sorted(adds, reverse=True)
+    best = next(hit for hit in told.hits if hit.document.key == "a.md").explanation
+    assert best is not None
+    assert "its words" in best.says
+
+
+async def test_a_request_may_judge_otherwise(office: Office) -> None:
+    for key, text in (("a.md", "lease of storage"), ("b.md", "storage"), ("c.md", "nothing else")):
+        await office.put("ada", key, text)
+    by_words = await search(office, "lease", ranking=Ranking(dense=0).model_dump(), explain=True)
+    assert keys(by_words)[0] == "a.md"
+    for hit in by_words.hits:
+        assert hit.explanation is not None
+        assert {part.signal: part.adds for part in hit.explanation.parts}["dense"] == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a",
+        "the of and",
+        "?!",
+        '""',
+        '"',
+        "\u4e2d\u6587",
+        "x" * 8192,
+        "lease " * 1365,
+        "\u202e\u200b",
+        "RW-5103 v1.28.3",
+        "0",
+    ],
+    ids=lambda query: query[:12] if query.isascii() else "other",
+)
+async def test_odd_queries_have_sane_answers(office: Office, query: str, mode: Mode) -> None:
+    await office.put("ada", "a.md", "lease RW-5103")
+    found = await search(office, query, mode=mode)
+    assert len(found.hits) <= 1
+    assert all(0 <= hit.score <= 1 for hit in found.hits)
+
+
+async def test_a_filter_that_excludes_everything_finds_nothing(office: Office) -> None:
+    await office.put("ada", "a.md", "lease")
+    assert (await search(office, "lease", filters={"tags": ["none"]})).hits == ()
