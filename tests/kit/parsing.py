@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,9 +31,7 @@ class ParsersHere:
     async def chunk(
         self, parsed: Parsed, *, title: str, tokenizer: Path, max_tokens: int, recipe: str = RECIPE.name
     ) -> Chunked:
-        words = Tokenizer.from_file(str(tokenizer))
-        words.no_truncation()
-        words.no_padding()
+        words = _tokenizer(tokenizer)
         return chunk(parsed, title=title, tokenizer=words, max_tokens=max_tokens, recipe=recipe_named(recipe))
 
     async def rectangles(self, path: Path, drawn: Sequence[Drawn]) -> Boxes:
@@ -43,6 +42,14 @@ class ParsersHere:
     ) -> Picture:
         source = Source(path, name=name, media_type=media_type, limits=self._limits)
         return await asyncio.to_thread(picture, source, number, width)
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(path: Path) -> Tokenizer:
+    words: Tokenizer = Tokenizer.from_file(str(path))
+    words.no_truncation()
+    words.no_padding()
+    return words
 
 
 @asynccontextmanager
