@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint format docs contracts bench bench-peers chaos lock clean
+.PHONY: help demo test lint format docs contracts bench bench-peers bench-compare bench-publish chaos lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,7 +51,13 @@ bench: .venv/dev  ## measure, each figure beside its baseline
 	@$(BIN)/python -m bench
 
 bench-peers: .venv/dev  ## make the environments of the peers (gigabytes), and measure beside them
-	@$(BIN)/python -m bench embedding --peers
+	@$(BIN)/python -m bench embedding pipeline versus --peers
+
+bench-compare: .venv/dev  ## A=… B=…: what moved between two runs (files or commits) beyond their noise
+	@$(BIN)/python -m bench.compare $(A) $(B)
+
+bench-publish: .venv/dev  ## RUNS=…: put those files of results into docs/performance, with table and plots
+	@$(BIN)/python -m bench.published $(RUNS)
 
 chaos: .venv/dev  ## kill every process at random moments of an ingestion; count what is lost or left
 	@$(BIN)/python tests/kit/prepare_model.py

@@ -17,6 +17,8 @@ from muniment.embedding.contract import (
     EmbeddingModel,
     EmbedPassages,
     EmbedQueries,
+    Rerank,
+    Reranked,
 )
 from muniment.models.contract import Models
 
@@ -48,6 +50,10 @@ class KeptEmbedding:
     async def embed_queries(self, request: EmbedQueries) -> Embedded:
         """As the room."""
         return await self._room.embed_queries(request)
+
+    async def rerank(self, request: Rerank) -> Reranked:
+        """As the room."""
+        return await self._room.rerank(request)
 
     async def embed_passages(self, request: EmbedPassages) -> Embedded:
         """Those that are new go through the model; `tokens` counts these alone."""

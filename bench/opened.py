@@ -13,6 +13,8 @@ from muniment.embedding.contract import (
     EmbeddingModel,
     EmbedPassages,
     EmbedQueries,
+    Rerank,
+    Reranked,
 )
 from muniment.kernel.house import Builder, Ground
 from muniment.kernel.model import Matrix
@@ -63,6 +65,10 @@ class Watched:
     async def embed_queries(self, request: EmbedQueries) -> Embedded:
         """As the room."""
         return await self.room.embed_queries(request)
+
+    async def rerank(self, request: Rerank) -> Reranked:
+        """As the room."""
+        return await self.room.rerank(request)
 
     async def embed_passages(self, request: EmbedPassages) -> Embedded:
         """As the room, timed: calls at the same time count once."""
