@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionRef
 from muniment.documents import access, registry, run_store
-from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, Parts, RunChanged, cleaning, once
+from muniment.documents.base import Clean, DocumentChanged, Parts, RunChanged, cleaning, once
 from muniment.documents.contract import ParserLimit
 from muniment.documents.deciding import Wanted
 from muniment.documents.fields import Layer
@@ -134,7 +134,7 @@ async def removed(connection: AsyncConnection, parts: Parts, row: Row[Any]) -> l
     for gone in rows:
         for job in cleaning(history.get(gone.id, [])):
             jobs.append(job)
-            await parts.jobs.enqueue(connection, "clean", job, subject=gone.collection, max_attempts=ATTEMPTS)
+            await parts.jobs.enqueue(connection, "clean", job, subject=gone.collection)
         what = DocumentChanged(id=gone.id, collection=gone.collection, key=gone.key, version=None)
         await parts.outbox.put(connection, "document.deleted", what)
     return jobs

@@ -25,9 +25,6 @@ from muniment.kernel.model import Model
 from muniment.kernel.outbox import Outbox
 from muniment.kernel.problems import Forbidden
 
-ATTEMPTS = 12
-"""How often a job is tried; with its backoff that is about half an hour."""
-
 UNKNOWN_TYPE = "application/octet-stream"
 """The media type of bytes of which nobody said what they are; parsing finds out."""
 

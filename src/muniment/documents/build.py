@@ -22,6 +22,9 @@ from muniment.kernel.jobs import Jobs, Worker
 from muniment.kernel.outbox import Outbox
 from muniment.vectors.contract import Vectors
 
+_ATTEMPTS = 12
+"""How often a job is tried; with its backoff that is about half an hour."""
+
 
 @asynccontextmanager
 async def build(
@@ -39,7 +42,7 @@ async def build(
             settings=settings,
             data=ground.data,
             database=database,
-            jobs=Jobs(database, jobs, prefix="run_documents"),
+            jobs=Jobs(database, jobs, prefix="run_documents", max_attempts=_ATTEMPTS),
             outbox=Outbox(database, outbox),
             blobs=ground.blobs,
             identity=identity,

@@ -10,7 +10,6 @@ from muniment.collections.contract import CollectionMissing, Lookup
 from muniment.documents import access, registry, run_store
 from muniment.documents.attaching import removed
 from muniment.documents.base import (
-    ATTEMPTS,
     AccessChanged,
     DocumentChanged,
     Found,
@@ -69,7 +68,7 @@ class Changing(Reading):
 
     async def _enqueue(self, connection: AsyncConnection, kind: str, row: Row[Any]) -> None:
         job = OfDocumentJob(document=row.id)
-        run = await self._jobs.enqueue(connection, kind, job, subject=row.collection, max_attempts=ATTEMPTS)
+        run = await self._jobs.enqueue(connection, kind, job, subject=row.collection)
         if kind == "reindex":
             who = {"principal": caller().principal, "collection": row.collection, "document": row.id}
             await run_store.put(connection, [{"id": run, "kind": kind, **who}])
@@ -194,9 +193,7 @@ class Changing(Reading):
                 return Nothing()
             await connection.execute(insert(purges), {"collection": request.id, "run": request.run})
             job = PurgeJob(collection=request.id)
-            await self._jobs.enqueue(
-                connection, "purge", job, job_id=request.run, subject=request.id, max_attempts=ATTEMPTS
-            )
+            await self._jobs.enqueue(connection, "purge", job, job_id=request.run, subject=request.id)
             who = caller().principal
             run = {"id": request.run, "kind": "purge", "collection": request.id, "principal": who}
             await run_store.put(connection, [run])

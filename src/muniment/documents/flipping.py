@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import ingest_store, registry
 from muniment.documents.attaching import Attaching, Enclosed
-from muniment.documents.base import ATTEMPTS, Clean, DocumentChanged, OfDocumentJob, Parts, Retire, blob_key
+from muniment.documents.base import Clean, DocumentChanged, OfDocumentJob, Parts, Retire, blob_key
 from muniment.documents.history import retired
 from muniment.documents.indexing import document_payload, made_at, modified_at
 from muniment.documents.ingest_store import AT_WORK, Work
@@ -72,9 +72,7 @@ class Flip:
         if before is not None and before.number > fresh.number:
             await ingest_store.step(connection, version, {"state": "retired"})
             clean = Clean(index=target.index_name, versions=(version,), blobs=False)
-            await self._parts.jobs.enqueue(
-                connection, "clean", clean, subject=document.collection, max_attempts=ATTEMPTS
-            )
+            await self._parts.jobs.enqueue(connection, "clean", clean, subject=document.collection)
             return True
         # Under the lock, and no earlier than what came before, whatever clocks say: at no time are two current.
         at = max(now(), fresh.created_at, *(() if before is None else (before.current_from,)))
@@ -85,9 +83,7 @@ class Flip:
             await registry.change_version(connection, before.id, retired(document, before, at))
             retire = Retire(document=document.id, version=before.id, index=before.index_name)
             # Ahead of the documents that wait: until then every search meets the replaced version's points.
-            await self._parts.jobs.enqueue(
-                connection, "retire", retire, subject=document.collection, max_attempts=ATTEMPTS, ahead=True
-            )
+            await self._parts.jobs.enqueue(connection, "retire", retire, subject=document.collection, ahead=True)
         await ingest_store.progress(connection, job.id, fresh.chunks, fresh.chunks)
         seen = registry.seen(document, fresh)
         columns = registry.columns_of(
@@ -102,7 +98,6 @@ class Flip:
                 "reindex",
                 OfDocumentJob(document=document.id),
                 subject=document.collection,
-                max_attempts=ATTEMPTS,
             )
         event = "document.created" if before is None else "document.updated"
         what = DocumentChanged(

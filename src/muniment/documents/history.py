@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import HISTORY, CollectionRef, Lookup
 from muniment.documents import ingest_store, registry
-from muniment.documents.base import ATTEMPTS, DocumentsSettings, Parts, Retire, cleaning
+from muniment.documents.base import DocumentsSettings, Parts, Retire, cleaning
 from muniment.documents.embedder import points_of, texts_of
 from muniment.documents.fields import Layer
 from muniment.documents.indexing import access_payload, document_payload
@@ -146,7 +146,7 @@ class History:
         """Rows and text go with the commit; points and bytes by a job."""
         await connection.execute(delete(versions).where(versions.c.id.in_([row.id for row in rows])))
         for clean in cleaning(rows):
-            await self._parts.jobs.enqueue(connection, "clean", clean, subject=collection, max_attempts=ATTEMPTS)
+            await self._parts.jobs.enqueue(connection, "clean", clean, subject=collection)
 
 
 def days_kept(ref: CollectionRef, settings: DocumentsSettings) -> int | None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import DeadLetter, DeadLetterMissing, ListDeadLetters, OfDeadLetter
 from muniment.documents import access, ingest_store, registry, run_store
-from muniment.documents.base import ATTEMPTS, Clean
+from muniment.documents.base import Clean
 from muniment.documents.contract import RunMissing
 from muniment.documents.runs import Runs
 from muniment.documents.store import documents, jobs, outbox, runs
@@ -123,7 +123,7 @@ class Letters(Runs):
         await registry.change_version(connection, version.id, values)
         await ingest_store.drop_text(connection, version.id)
         clean = Clean(index=version.index_name, versions=(version.id,), blobs=True)
-        await self._jobs.enqueue(connection, "clean", clean, subject=job.subject, max_attempts=ATTEMPTS)
+        await self._jobs.enqueue(connection, "clean", clean, subject=job.subject)
 
     async def _to_job(self, letter: str) -> None:
         """Raises DeadLetterMissing for what the caller may not see, Forbidden for what they may not change.

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import HISTORY
 from muniment.documents import registry
-from muniment.documents.base import ATTEMPTS, Base, OfDocumentJob, Retire, blob_key
+from muniment.documents.base import Base, OfDocumentJob, Retire, blob_key
 from muniment.documents.contract import Discrepancy, DiscrepancyKind, Reconcile, Reconciled
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import documents, jobs, readers, versions
@@ -228,13 +228,11 @@ class Reconciling(Base):
                 document = version and await registry.document(connection, version.document)
                 if version is not None and document is not None:
                     job = Retire(document=document.id, version=version.id, index=suspect.where)
-                    await self._jobs.enqueue(
-                        connection, "retire", job, subject=document.collection, max_attempts=ATTEMPTS
-                    )
+                    await self._jobs.enqueue(connection, "retire", job, subject=document.collection)
 
     async def _enqueue_for(self, connection: AsyncConnection, kind: str, row: Row[Any]) -> None:
         job = OfDocumentJob(document=row.id)
-        await self._jobs.enqueue(connection, kind, job, subject=row.collection, max_attempts=ATTEMPTS)
+        await self._jobs.enqueue(connection, kind, job, subject=row.collection)
 
 
 def _points(held: Mapping[str, Mapping[str, int]], facts: _Facts) -> Iterator[Suspect]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionMissing, Lookup
 from muniment.documents import access, ingest_store, registry, run_store
-from muniment.documents.base import ATTEMPTS, Base, Clean
+from muniment.documents.base import Base, Clean
 from muniment.documents.contract import ById, ListRuns, Progress, Run, RunCancelled, RunMissing, RunNotOver
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import runs
@@ -107,7 +107,7 @@ class Runs(Base):
             return
         if work.version.index_name is not None:
             clean = Clean(index=work.version.index_name, versions=(version,), blobs=False)
-            await self._jobs.enqueue(connection, "clean", clean, subject=collection, max_attempts=ATTEMPTS)
+            await self._jobs.enqueue(connection, "clean", clean, subject=collection)
 
     async def _run(self, run_id: str) -> Row[Any]:
         """Raises RunMissing for what the caller may not see, too.

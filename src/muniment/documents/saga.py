@@ -8,7 +8,7 @@ from prometheus_client import Counter, Histogram
 
 from muniment.documents import ingest_store, registry
 from muniment.documents.attaching import Enclosed, require_shallow, staged
-from muniment.documents.base import ATTEMPTS, UNKNOWN_TYPE, Clean, OfVersionJob, Parts, blob_key
+from muniment.documents.base import UNKNOWN_TYPE, Clean, OfVersionJob, Parts, blob_key
 from muniment.documents.contract import FileEmpty
 from muniment.documents.embedder import Embedder
 from muniment.documents.fields import Effective, Layer, effective, said_by
@@ -225,9 +225,7 @@ class Ingestion:
                 return
             if final and work.version.index_name is not None:
                 over = Clean(index=work.version.index_name, versions=(version,), blobs=False)
-                await self._parts.jobs.enqueue(
-                    connection, "clean", over, subject=work.document.collection, max_attempts=ATTEMPTS
-                )
+                await self._parts.jobs.enqueue(connection, "clean", over, subject=work.document.collection)
         if final:
             _failed.labels(type(problem).__name__).inc()
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, exists, or_, select, update
 
 from muniment.collections.contract import HISTORY, Collections, Purged
 from muniment.documents import run_store
-from muniment.documents.base import ATTEMPTS, Clean, OfDocumentJob, Parts, PurgeJob, blob_key
+from muniment.documents.base import Clean, OfDocumentJob, Parts, PurgeJob, blob_key
 from muniment.documents.history import History
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import documents, jobs, uploads, versions
@@ -122,9 +122,7 @@ class Upkeep:
                 done = await connection.execute(still.values(state="failed", problem=problem))
                 if done.rowcount and index is not None:
                     over = Clean(index=index, versions=(version,), blobs=False)
-                    await self._parts.jobs.enqueue(
-                        connection, "clean", over, subject=collection, max_attempts=ATTEMPTS
-                    )
+                    await self._parts.jobs.enqueue(connection, "clean", over, subject=collection)
 
 
 async def clean(parts: Parts, what: Clean) -> None:

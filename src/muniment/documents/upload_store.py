@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionMissing, CollectionRef
 from muniment.documents import access, ingest_store, registry, run_store
-from muniment.documents.base import ATTEMPTS, OfDocumentJob, OfVersionJob, Parts, RunChanged
+from muniment.documents.base import OfDocumentJob, OfVersionJob, Parts, RunChanged
 from muniment.documents.changes import rewrite
 from muniment.documents.contract import KeyTaken, Uploaded, UploadedDocument
 from muniment.documents.deciding import Wanted, decide, overridden, regranted
@@ -106,7 +106,7 @@ class Taking:
         """See to it that the index hears of a document's change."""
         self.changed.append(row.id)
         job = OfDocumentJob(document=row.id)
-        await self._parts.jobs.enqueue(connection, "access", job, subject=row.collection, max_attempts=ATTEMPTS)
+        await self._parts.jobs.enqueue(connection, "access", job, subject=row.collection)
 
     def _answer(
         self, wanted: Wanted, document: str, number: int, run: str | None, *, duplicate: bool = False
@@ -215,7 +215,7 @@ class Taking:
     async def _enqueue(self, connection: AsyncConnection, kind: str, document: str, version: str | None) -> str:
         request = OfDocumentJob(document=document) if version is None else OfVersionJob(version=version)
         collection = self._collection.id
-        run = await self._parts.jobs.enqueue(connection, kind, request, subject=collection, max_attempts=ATTEMPTS)
+        run = await self._parts.jobs.enqueue(connection, kind, request, subject=collection)
         who = {"collection": collection, "principal": self._who.principal}
         self._runs.append({"id": run, "kind": kind, "document": document, "batch": None, **who})
         return run

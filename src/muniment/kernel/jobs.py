@@ -106,12 +106,12 @@ def job_table(metadata: MetaData) -> Table:
 class Jobs:
     """The jobs of one room. Methods with a `connection` are part of the caller's transaction."""
 
-    def __init__(self, database: Database, table: Table, *, prefix: str) -> None:
+    def __init__(self, database: Database, table: Table, *, prefix: str, max_attempts: int = 5) -> None:
         self.database = database
         self.table = table
         self.stirred = asyncio.Event()
         """Set whenever there may be something for a worker to do."""
-        self._prefix = prefix
+        self._prefix, self._max_attempts = prefix, max_attempts
 
     async def enqueue(
         self,
@@ -120,7 +120,7 @@ class Jobs:
         request: BaseModel,
         *,
         subject: str = "",
-        max_attempts: int = 5,
+        max_attempts: int | None = None,
         job_id: str | None = None,
         ahead: bool = False,
     ) -> str:
@@ -133,7 +133,7 @@ class Jobs:
             kind=kind,
             subject=subject,
             request=request.model_dump(mode="json"),
-            max_attempts=max_attempts,
+            max_attempts=max_attempts or self._max_attempts,
             next_attempt_at=datetime.min.replace(tzinfo=UTC) if ahead else now(),
             created_at=now(),
         )
