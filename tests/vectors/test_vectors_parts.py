@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from muniment.kernel.problems import Throttled, Unavailable
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, EngineDown, Range
-from muniment.vectors.engine import edge, edge_search
+from muniment.vectors.engine import edge, edge_config, edge_search, layout
 from muniment.vectors.engine.engine import LEAN_FIELDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
 from muniment.vectors.engine.queue import Call, CallQueue
@@ -132,8 +132,8 @@ def test_a_query_says_a_term_as_often_as_it_does() -> None:
 async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fields = edge._FIELDS
-    monkeypatch.setattr(edge, "_FIELDS", {k: v for k, v in fields.items() if not k.startswith("current")})
+    fields = edge_config._FIELDS
+    monkeypatch.setattr(edge_config, "_FIELDS", {k: v for k, v in fields.items() if not k.startswith("current")})
     before = edge.EdgeShards(tmp_path)
     before.ensure("main", 2)
     kept = EnginePoint(
@@ -142,7 +142,7 @@ async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     before.upsert("main", [kept], np.ones((1, 2), np.float32))
     before.close()
 
-    monkeypatch.setattr(edge, "_FIELDS", fields)
+    monkeypatch.setattr(edge_config, "_FIELDS", fields)
     after = edge.EdgeShards(tmp_path)
     await after.open(1)
     known = after.index("main").shard.info().payload_schema
@@ -190,7 +190,7 @@ def test_a_segment_that_is_renamed_while_the_log_is_flushed_is_flushed_under_its
             raise FileNotFoundError(path)
         seen.append(path.name)
 
-    monkeypatch.setattr(edge, "_sync", touch)
+    monkeypatch.setattr(layout, "sync", touch)
     assert not edge._flushed(tmp_path)
     assert edge._flushed(tmp_path)
     assert seen == ["open-1"]

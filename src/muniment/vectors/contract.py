@@ -253,9 +253,19 @@ class TermWeights(Model):
 
 
 class IndexStatus(Model):
+    """An index and its indexed copy, which is built beside it once it is large.
+
+    `indexed`: points that the graph holds; the others are compared one by one. `building`: what is being done
+    about that at the moment, in words. `problem`: why the last attempt was given up.
+    """
+
     name: str
     points: int
     dimensions: int
+    indexed: int = 0
+    quantized: bool = False
+    building: str | None = None
+    problem: str | None = None
 
 
 class VectorsStatus(Model):

@@ -1,15 +1,10 @@
-"""The child process of the vectors room: `python -m muniment.vectors.engine.child FD FOLDER PARENT LOCK_SECONDS`.
+"""A child process of the vectors room: `python -m …child FD PARENT FOLDER LOCK_SECONDS [INDEX SHARD]`.
 
 It answers one frame after another on one thread until the socket ends, and never outlives its parent.
 """
 
 import asyncio
-import ctypes
-import os
-import signal
-import socket
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -17,27 +12,26 @@ from uuid import UUID
 import numpy as np
 from pydantic import TypeAdapter
 
-from muniment.kernel.guard import only_problems
-from muniment.kernel.logs import configure_logs
-from muniment.kernel.problems import Problem
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import Filter, Signal
 from muniment.vectors.engine import edge_gather, edge_search
 from muniment.vectors.engine.edge import ENGINE, EdgeShards
 from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathering, Matching, Nearest
-from muniment.vectors.engine.frames import Frame, pack_ids, receive, send, unpack_ids, unpack_ragged
+from muniment.vectors.engine.engine import EngineQuery, Gathering, Matching, Nearest
+from muniment.vectors.engine.frames import Frame, pack_ids, send, unpack_ids
+from muniment.vectors.engine.oplog import Position
+from muniment.vectors.engine.points import unpack_points
+from muniment.vectors.engine.spawning import Answers, connected, serve
 
-_PR_SET_PDEATHSIG = 1
 _FILTER: TypeAdapter[Filter] = TypeAdapter(Filter)
 
 
 class Desk:
-    """Reads each frame, asks the shards, and writes the reply."""
+    """Reads a frame, asks the shards, and makes the reply."""
 
     def __init__(self, shards: EdgeShards) -> None:
         self._shards = shards
-        self._answers: dict[str, Callable[[Frame], Frame]] = {
+        self.answers: Answers = {
             "ensure": self._ensure,
             "upsert": self._upsert,
             "delete": self._delete,
@@ -49,40 +43,20 @@ class Desk:
             "count": self._count,
             "tally": self._tally,
             "status": self._status,
+            "begin_copy": self._begin_copy,
+            "copy": self._copy,
+            "end_copy": self._end_copy,
+            "abandon_copy": self._abandon_copy,
+            "replay": self._replay,
+            "release": self._release,
         }
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer until the parent closes the socket, or is gone."""
-        while True:
-            try:
-                asked = await receive(reader)
-                await send(writer, await self._answer(asked))
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return
-            self._shards.checkpoint()
-
-    async def _answer(self, asked: Frame) -> Frame:
-        operation = asked.head["operation"]
-        try:
-            async with only_problems(f"the vectors engine's {operation}"):
-                return self._answers[operation](asked)
-        except Problem as problem:
-            return Frame({"problem": problem.document()})
 
     def _ensure(self, asked: Frame) -> Frame:
         self._shards.ensure(asked.head["index"], asked.head["dimensions"], lean=asked.head["lean"])
         return Frame({})
 
     def _upsert(self, asked: Frame) -> Frame:
-        ids, lengths, indices, values, vectors = asked.arrays
-        rows = zip(
-            unpack_ids(ids),
-            asked.head["payloads"],
-            unpack_ragged(indices, lengths),
-            unpack_ragged(values, lengths),
-            strict=True,
-        )
-        points = [EnginePoint(i, payload, Keywords(terms, weights)) for i, payload, terms, weights in rows]
+        points, vectors = unpack_points(asked.head["payloads"], asked.arrays)
         self._shards.upsert(asked.head["index"], points, vectors)
         if asked.head["last"]:
             self._shards.sync(asked.head["index"])
@@ -158,6 +132,32 @@ class Desk:
         counts = edge_search.tally(self._index(asked), asked.head["field"], _condition(asked))
         return Frame({"counts": counts})
 
+    def _begin_copy(self, asked: Frame) -> Frame:
+        return Frame({"points": self._shards.begin_copy(asked.head["index"], asked.head["shard"])})
+
+    def _copy(self, asked: Frame) -> Frame:
+        return Frame({"more": self._shards.copying(asked.head["index"]).more(asked.head["limit"])})
+
+    def _end_copy(self, asked: Frame) -> Frame:
+        end = self._shards.copying(asked.head["index"]).end()
+        self._shards.end_copy(asked.head["index"])
+        return Frame({"end": end})
+
+    def _abandon_copy(self, asked: Frame) -> Frame:
+        self._shards.end_copy(asked.head["index"])
+        return Frame({})
+
+    def _replay(self, asked: Frame) -> Frame:
+        index, start = asked.head["index"], Position(*asked.head["start"])
+        at = self._shards.replay(index, asked.head["shard"], start, asked.head["most"])
+        if asked.head["last"]:
+            self._shards.sync(index)
+        return Frame({"at": at})
+
+    def _release(self, asked: Frame) -> Frame:
+        self._shards.release(asked.head["index"])
+        return Frame({})
+
     def _index(self, asked: Frame) -> OpenIndex:
         return self._shards.index(asked.head["index"])
 
@@ -169,29 +169,16 @@ def _condition(asked: Frame) -> Filter:
     return _FILTER.validate_python(asked.head["filter"])
 
 
-def _die_with(parent: int) -> None:
-    # The end of the socket says it too, but only between two calls, and a call can take minutes.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the parent is gone")
-
-
 async def main(arguments: list[str]) -> None:
     """Open the shards, say so with a first frame, and serve."""
-    channel, folder, parent, lock_seconds = arguments
-    _die_with(int(parent))
-    # The parent ends this process by closing the socket, after the last answer.
-    for unwanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(unwanted, signal.SIG_IGN)
-    configure_logs("info", "auto")
-    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=int(channel)))
-    shards = EdgeShards(Path(folder))
+    channel, parent, folder, lock_seconds, *only = arguments
+    reader, writer = await connected(channel, parent)
+    shards = EdgeShards(Path(folder), (only[0], only[1]) if only else None)
     await shards.open(float(lock_seconds))
     try:
         with suppress(ConnectionError):  # the parent ended before this process was ready
             await send(writer, Frame({"ready": True}))
-            await Desk(shards).serve(reader, writer)
+            await serve(reader, writer, Desk(shards).answers, between=shards.checkpoint)
     finally:
         shards.close()
         writer.close()

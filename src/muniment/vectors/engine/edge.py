@@ -2,43 +2,30 @@
 
 import asyncio
 import fcntl
-import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
-from qdrant_edge import (
-    Distance,
-    EdgeConfig,
-    EdgeShard,
-    EdgeSparseVectorParams,
-    EdgeVectorParams,
-    Modifier,
-    PayloadSchemaType,
-    Point,
-    ScrollRequest,
-    UpdateOperation,
-)
+from qdrant_edge import EdgeShard, ScrollRequest, UpdateOperation
 
 from muniment.kernel.model import Matrix
 from muniment.kernel.problems import Unavailable
 from muniment.vectors.contract import Filter, IndexMissing, IndexStatus, Payload
+from muniment.vectors.engine import layout, resident
+from muniment.vectors.engine.edge_config import growing, index_fields
+from muniment.vectors.engine.edge_copying import Copying
 from muniment.vectors.engine.edge_filter import edge_filter, stored
-from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
-from muniment.vectors.engine.engine import (
-    DENSE,
-    KEYWORD_FIELDS,
-    KEYWORDS,
-    LEAN_FIELDS,
-    NUMBER_FIELDS,
-    TIME_FIELDS,
-    EnginePoint,
-)
-from muniment.vectors.engine.resident import release
+from muniment.vectors.engine.edge_opened import OpenIndex, uuid
+from muniment.vectors.engine.edge_replay import ahead, changed, put, removed, replay, update_of
+from muniment.vectors.engine.engine import EnginePoint
+from muniment.vectors.engine.frames import Frame
+from muniment.vectors.engine.oplog import LogReader, Position
 
 ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
 
@@ -50,20 +37,17 @@ _LEAST_FREE_BYTES = 128_000_000
 _FULL_SECONDS = 300.0
 """When to ask again after a full disk: soon enough for whoever made room, and an hour before a job is given up."""
 
-_FIELDS = (
-    dict.fromkeys(KEYWORD_FIELDS, PayloadSchemaType.Keyword)
-    | dict.fromkeys(TIME_FIELDS, PayloadSchemaType.Datetime)
-    | dict.fromkeys(NUMBER_FIELDS, PayloadSchemaType.Float)
-)
-
 
 class EdgeShards:
     """All indexes under one folder; one caller at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, only: tuple[str, str] | None = None) -> None:
+        """All that share a process, or `only` this index with this shard."""
         self._folder = folder
+        self._only = only
         self._indexes: dict[str, OpenIndex] = {}
         self._unflushed: dict[str, int] = {}
+        self._copying: dict[str, Copying] = {}
 
     async def open(self, lock_seconds: float) -> None:
         """Open every index, waiting for the locks of a process that is on its way out.
@@ -71,18 +55,26 @@ class EdgeShards:
         Raises TimeoutError when another process keeps one.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        for folder in sorted(self._folder.iterdir()):
-            if folder.name.startswith("."):
-                shutil.rmtree(folder)  # an index whose making was cut short
-            else:
-                await _wait_for_lock(folder / "shard" / "wal", lock_seconds)
-                self._load(folder)
+        if self._only is not None:
+            name, shard = self._only
+            await self._open(self._folder / name, shard, lock_seconds)
+            return
+        for cut_short in self._folder.glob(".*"):
+            shutil.rmtree(cut_short)  # an index whose making was cut short
+        for folder in layout.indexes(self._folder):
+            about = layout.about(folder)
+            if not about.indexed:
+                await self._open(folder, about.shard, lock_seconds)
 
-    def _load(self, folder: Path) -> None:
-        about = json.loads((folder / "index.json").read_bytes())
-        shard = EdgeShard.load(str(folder / "shard"))
-        _index_fields(shard, lean=about.get("lean", False))
-        self._indexes[folder.name] = OpenIndex(folder.name, shard, folder, about["dimensions"])
+    async def _open(self, folder: Path, shard: str, lock_seconds: float) -> None:
+        await _wait_for_lock(folder / shard / "wal", lock_seconds)
+        self._load(folder, shard)
+
+    def _load(self, folder: Path, shard: str) -> None:
+        about = layout.about(folder)
+        loaded = EdgeShard.load(str(folder / shard))
+        index_fields(loaded, lean=about.lean)
+        self._indexes[folder.name] = OpenIndex(folder.name, loaded, folder / shard, about.dimensions)
 
     def close(self) -> None:
         """Flush and close all."""
@@ -99,44 +91,29 @@ class EdgeShards:
         self._require_space()
         making, final = self._folder / f".{name}", self._folder / name
         shutil.rmtree(making, ignore_errors=True)
-        (making / "shard").mkdir(parents=True)
-        (making / "index.json").write_text(json.dumps({"dimensions": dimensions, "lean": lean}))
-        shard = EdgeShard.create(
-            str(making / "shard"),
-            EdgeConfig(
-                vectors={DENSE: EdgeVectorParams(size=dimensions, distance=Distance.Cosine)},
-                sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)},
-            ),
-        )
-        _index_fields(shard, lean=lean)
+        about = layout.About(dimensions=dimensions, lean=lean)
+        (making / about.shard).mkdir(parents=True)
+        shard = EdgeShard.create(str(making / about.shard), growing(dimensions))
+        index_fields(shard, lean=lean)
         shard.flush()
         shard.close()
-        _sync(making / "index.json")
-        _sync(making)
+        layout.keep(making, about)
         making.rename(final)
-        _sync(self._folder)
-        self._load(final)
+        layout.sync(self._folder)
+        self._load(final, about.shard)
 
     def upsert(self, name: str, points: Sequence[EnginePoint], vectors: Matrix) -> None:
         """Put points; durable after `sync`, as every write."""
         self.index(name).require(vectors.shape[1])
         self._require_space()
-        self._write(
-            name,
-            UpdateOperation.upsert_points(
-                [
-                    Point(p.id, {DENSE: row, KEYWORDS: sparse(p.keywords)}, stored(p.payload))
-                    for p, row in zip(points, vectors.tolist(), strict=True)
-                ]
-            ),
-            len(points),
-        )
+        kept = [EnginePoint(p.id, cast(Payload, stored(p.payload)), p.keywords) for p in points]
+        self._write(name, update_of(kept, vectors), len(kept), lambda: put(kept, vectors))
 
     def delete(self, name: str, condition: Filter, limit: int) -> bool:
         """Delete up to `limit` matching points; whether there may be more."""
         ids, more = self._page(name, condition, limit, None)
         if ids:
-            self._write(name, UpdateOperation.delete_points(list(ids)), len(ids))
+            self._write(name, UpdateOperation.delete_points(list(ids)), len(ids), lambda: removed(ids))
         return more is not None
 
     def set_payload(
@@ -145,7 +122,8 @@ class EdgeShards:
         """Replace keys on up to `limit` matching points from id `start`; where to go on, if there are more."""
         ids, more = self._page(name, condition, limit, start)
         if ids:
-            self._write(name, UpdateOperation.set_payload(list(ids), stored(payload)), len(ids))
+            kept = stored(payload)
+            self._write(name, UpdateOperation.set_payload(list(ids), kept), len(ids), lambda: changed(ids, kept))
         return more
 
     def index(self, name: str) -> OpenIndex:
@@ -156,28 +134,61 @@ class EdgeShards:
 
     def status(self) -> list[IndexStatus]:
         """All indexes and their sizes."""
-        return [
-            IndexStatus(name=name, points=index.shard.info().points_count, dimensions=index.dimensions)
-            for name, index in sorted(self._indexes.items())
-        ]
+        return [_status(index, layout.about(index.folder.parent)) for _, index in sorted(self._indexes.items())]
 
     def sync(self, name: str) -> None:
         """Bring the log to the disk.
 
         The engine leaves it in the page cache, where it outlives this process but not a power cut.
         """
-        log = self.index(name).folder / "shard" / "wal"
+        log = self.index(name).folder / "wal"
         while not _flushed(log):
             pass
-        _sync(log)
+        layout.sync(log)
 
     def checkpoint(self) -> None:
         """Flush the indexes with much unflushed, after which their logs are cut and their pages let go of."""
         for name, points in self._unflushed.items():
             if points >= _CHECKPOINT_POINTS:
                 self.index(name).shard.flush()
-                release(self.index(name).folder)
+                resident.release(self.index(name).folder)
                 self._unflushed[name] = 0
+
+    def begin_copy(self, name: str, shard: str) -> int:
+        """From now on note what happens to the index, for its next shard; how many points there are to copy."""
+        index = self.index(name)
+        self.end_copy(name)
+        self._copying[name] = Copying(index, index.folder.parent / layout.log_of(shard))
+        return index.shard.info().points_count
+
+    def copying(self, name: str) -> Copying:
+        """What was begun. Raises Unavailable when it was so in another life of this process."""
+        if name not in self._copying:
+            raise Unavailable("the engine's process was started again meanwhile")
+        return self._copying[name]
+
+    def end_copy(self, name: str) -> None:
+        """Note no more."""
+        begun = self._copying.pop(name, None)
+        if begun is not None:
+            begun.close()
+
+    def replay(self, name: str, shard: str, start: Position, most: int) -> Position:
+        """Take operations that were noted for this shard; where that leads. Durable after `sync`."""
+        index = self.index(name)
+        log = LogReader(index.folder.parent / layout.log_of(shard), start)
+        try:
+            touched = replay(index.shard, ahead(log, most))
+        finally:
+            log.close()
+        self._unflushed[name] = self._unflushed.get(name, 0) + touched
+        return log.at
+
+    def release(self, name: str) -> None:
+        """Close the index, which another process serves from now on."""
+        self.end_copy(name)
+        self._unflushed.pop(name, None)
+        self._indexes.pop(name).shard.close()
 
     def _page(
         self, name: str, condition: Filter, limit: int, start: UUID | None
@@ -200,34 +211,35 @@ class EdgeShards:
                 retry_after_seconds=_FULL_SECONDS,
             )
 
-    def _write(self, name: str, operation: UpdateOperation, points: int) -> None:
-        self.index(name).shard.update(operation)
+    def _write(self, name: str, operation: UpdateOperation, points: int, logged: Callable[[], Frame]) -> None:
+        copying = self._copying.get(name)
+        with nullcontext() if copying is None else copying.noting(logged):
+            self.index(name).shard.update(operation)
         self._unflushed[name] = self._unflushed.get(name, 0) + points
 
 
-def _index_fields(shard: EdgeShard, *, lean: bool) -> None:
-    known = shard.info().payload_schema
-    for field, kind in _FIELDS.items():
-        if field not in known and (not lean or field in LEAN_FIELDS):
-            shard.update(UpdateOperation.create_field_index(field, kind))
+def _status(index: OpenIndex, about: layout.About) -> IndexStatus:
+    info = index.shard.info()
+    # Of points that came or changed since, the keywords alone have an index.
+    since = info.indexed_vectors_count - about.indexed
+    indexed = max(0, info.points_count - since) if about.indexed else 0
+    return IndexStatus(
+        name=index.name,
+        points=info.points_count,
+        dimensions=index.dimensions,
+        indexed=indexed,
+        quantized=about.quantized,
+    )
 
 
 def _flushed(log: Path) -> bool:
     """Whether every segment was flushed: a thread of the engine renames new ones between look and touch."""
     try:
         for segment in log.iterdir():
-            _sync(segment)
+            layout.sync(segment)
     except FileNotFoundError:
         return False
     return True
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 async def _wait_for_lock(log: Path, seconds: float) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -23,13 +23,30 @@ class Frame(NamedTuple):
     arrays: tuple[Array, ...] = ()
 
 
-async def send(writer: asyncio.StreamWriter, frame: Frame) -> None:
-    """Write one frame."""
+def encode(frame: Frame) -> bytes:
+    """A frame as it travels."""
     kinds = [next(k for k, dtype in _KINDS.items() if dtype == array.dtype) for array in frame.arrays]
     shapes = [array.shape for array in frame.arrays]
     head = json.dumps({"head": frame.head, "kinds": kinds, "shapes": shapes}).encode()
     bodies = [np.ascontiguousarray(array).tobytes() for array in frame.arrays]
-    writer.write(_LENGTHS.pack(len(head), sum(map(len, bodies))) + head + b"".join(bodies))
+    return _LENGTHS.pack(len(head), sum(map(len, bodies))) + head + b"".join(bodies)
+
+
+def decode(data: bytes) -> Frame:
+    """The frame that `encode` made."""
+    head_bytes, _ = _LENGTHS.unpack_from(data)
+    return _parsed(data[_LENGTHS.size : _LENGTHS.size + head_bytes], data[_LENGTHS.size + head_bytes :])
+
+
+def frame_bytes(file: BinaryIO) -> int | None:
+    """How long the frame is that begins here; none when the file ends too soon to tell."""
+    lengths = file.read(_LENGTHS.size)
+    return _LENGTHS.size + sum(_LENGTHS.unpack(lengths)) if len(lengths) == _LENGTHS.size else None
+
+
+async def send(writer: asyncio.StreamWriter, frame: Frame) -> None:
+    """Write one frame."""
+    writer.write(encode(frame))
     await writer.drain()
 
 
@@ -39,8 +56,12 @@ async def receive(reader: asyncio.StreamReader) -> Frame:
     Raises asyncio.IncompleteReadError at the end of the stream.
     """
     head_bytes, body_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    outer = json.loads(await reader.readexactly(head_bytes))
-    body = await reader.readexactly(body_bytes)
+    head = await reader.readexactly(head_bytes)
+    return _parsed(head, await reader.readexactly(body_bytes))
+
+
+def _parsed(head: bytes, body: bytes) -> Frame:
+    outer = json.loads(head)
     arrays, at = [], 0
     for kind, shape in zip(outer["kinds"], outer["shapes"], strict=True):
         dtype, size = _KINDS[kind], int(np.prod(shape, dtype=np.int64))

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from muniment.kernel.model import Matrix
 from muniment.vectors.contract import Filter, Payload, ScoredPoint, VectorsStatus
 from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathered, Gathering, Nearest
-from muniment.vectors.engine.frames import Array, Frame, pack_ids, pack_ragged, unpack_ids
-from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.frames import Array, Frame, pack_ids, unpack_ids
+from muniment.vectors.engine.points import pack_points
 
 # Each slice is one turn of the queue, a few milliseconds long, so that queries get between. The last one syncs.
 _UPSERT_POINTS = 64
@@ -25,11 +25,24 @@ _WEIGH_TERMS = 32
 _FILTER: TypeAdapter[Filter] = TypeAdapter(Filter)
 
 
-class ChildEngine:
-    """Qdrant Edge behind a supervised child process."""
+class Asked(Protocol):
+    """One child process, or all of them."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    @property
+    def writes(self) -> int:
+        """Rises with every write."""
+        ...
+
+    async def ask(self, frame: Frame, *, writes: bool) -> Frame:
+        """The answer."""
+        ...
+
+
+class ChildEngine:
+    """Qdrant Edge behind supervised child processes."""
+
+    def __init__(self, processes: Asked) -> None:
+        self._processes = processes
         self._born = secrets.token_hex(8)
 
     async def ensure(self, index: str, dimensions: int, *, lean: bool = False) -> None:
@@ -40,21 +53,9 @@ class ChildEngine:
         """Put points, slice by slice; a failure in the middle leaves those before it in place."""
         for start in range(0, len(points), _UPSERT_POINTS):
             some = points[start : start + _UPSERT_POINTS]
-            indices, lengths = pack_ragged([p.keywords.indices for p in some], np.uint32)
-            values, _ = pack_ragged([p.keywords.values for p in some], np.float32)
-            await self._write(
-                {
-                    "operation": "upsert",
-                    "index": index,
-                    "payloads": [p.payload for p in some],
-                    "last": start + _UPSERT_POINTS >= len(points),
-                },
-                pack_ids([p.id for p in some]),
-                lengths,
-                indices,
-                values,
-                vectors[start : start + _UPSERT_POINTS],
-            )
+            payloads, arrays = pack_points(some, vectors[start : start + _UPSERT_POINTS])
+            last = start + _UPSERT_POINTS >= len(points)
+            await self._write({"operation": "upsert", "index": index, "payloads": payloads, "last": last}, *arrays)
 
     async def delete(self, index: str, condition: Filter) -> None:
         """Delete what the filter matches, slice by slice."""
@@ -127,8 +128,8 @@ class ChildEngine:
         )
 
     def mark(self) -> str:
-        """Of this process and its count of writes: nobody else writes to the child."""
-        return f"{self._born}-{self._supervisor.writes}"
+        """Of this process and its count of writes: nobody else writes to the children."""
+        return f"{self._born}-{self._processes.writes}"
 
     async def fetch(self, index: str, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
         """The dense vectors of those that exist, slice by slice."""
@@ -166,10 +167,10 @@ class ChildEngine:
         return VectorsStatus.model_validate((await self._query({"operation": "status"})).head)
 
     async def _query(self, head: dict[str, Any], *arrays: Array) -> Frame:
-        return await self._supervisor.ask(Frame(head, arrays), writes=False)
+        return await self._processes.ask(Frame(head, arrays), writes=False)
 
     async def _write(self, head: dict[str, Any], *arrays: Array) -> Frame:
-        return await self._supervisor.ask(Frame(head, arrays), writes=True)
+        return await self._processes.ask(Frame(head, arrays), writes=True)
 
 
 def _json(condition: Filter) -> Any:

@@ -2,13 +2,7 @@
 
 import asyncio
 import json
-import os
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from prometheus_client import Counter, Histogram
 
@@ -18,7 +12,9 @@ from muniment.kernel.problems import Problem
 from muniment.vectors.contract import EngineDown
 from muniment.vectors.engine.frames import Frame, receive, send
 from muniment.vectors.engine.queue import Call, CallQueue
+from muniment.vectors.engine.spawning import Spawned, spawned
 
+_CHILD = "muniment.vectors.engine.child"
 _STOP_SECONDS = 10.0
 _FIRST_RESTART_SECONDS = 0.1
 _MOST_RESTART_SECONDS = 30.0
@@ -33,26 +29,23 @@ _seconds = Histogram(
 )
 
 
-class _Child(NamedTuple):
-    process: asyncio.subprocess.Process
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-
 class Supervisor:
     """One child over one folder. Calls made before its first start wait for it; later ones fail while it is down.
 
     There is no heartbeat: a long call looks like a hang, and killing it would only make it longer.
     """
 
-    def __init__(self, folder: Path, *, queue: int, start_seconds: float) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, *, queue: int, start_seconds: float, only: tuple[str, str] | None = None
+    ) -> None:
+        """Over all indexes that share a process, or `only` this index with this shard."""
+        self._arguments = (str(folder), str(start_seconds), *(only or ()))
         self._start_seconds = start_seconds
         self._queue = CallQueue(queue)
         self._down = False
         self._failures = 0
         self.process_id: int | None = None
-        self.writes = 0
+        self.writes: int = 0
         """Rises when a write has been answered, or may have been done by a child that died over it."""
 
     async def ask(self, frame: Frame, *, writes: bool) -> Frame:
@@ -76,7 +69,8 @@ class Supervisor:
         """Keep a child alive until cancelled."""
         try:
             while True:
-                async with self._child() as child:
+                async with spawned(_CHILD, *self._arguments, patience=_STOP_SECONDS) as child:
+                    self.process_id = child.process.pid
                     await self._use(child)
                 self._failures += 1
                 _restarts.inc()
@@ -86,7 +80,7 @@ class Supervisor:
         finally:
             self._go_down()
 
-    async def _use(self, child: _Child) -> None:
+    async def _use(self, child: Spawned) -> None:
         ended = asyncio.create_task(child.process.wait())
         served = asyncio.create_task(self._serve(child))
         try:
@@ -99,7 +93,7 @@ class Supervisor:
         if not served.cancelled():
             served.result()
 
-    async def _serve(self, child: _Child) -> None:
+    async def _serve(self, child: Spawned) -> None:
         """Feed the child until it dies."""
         try:
             async with asyncio.timeout(self._start_seconds):
@@ -114,7 +108,7 @@ class Supervisor:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
-    async def _exchange(self, child: _Child, call: Call) -> None:
+    async def _exchange(self, child: Spawned, call: Call) -> None:
         try:
             with _seconds.labels(call.frame.head["operation"]).time():
                 await send(child.writer, call.frame)
@@ -135,46 +129,3 @@ class Supervisor:
             "the vectors engine is being restarted; nothing acknowledged is lost, try again",
             retry_after_seconds=1.0,
         )
-
-    @asynccontextmanager
-    async def _child(self) -> AsyncIterator[_Child]:
-        ours, theirs = socket.socketpair()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        try:
-            with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-P", "-m", "muniment.vectors.engine.child",
-                    str(theirs.fileno()), str(self._folder), str(os.getpid()), str(self._start_seconds),
-                    pass_fds=[theirs.fileno()],
-                    stdin=asyncio.subprocess.DEVNULL,
-                    start_new_session=True,
-                )  # fmt: skip
-            self.process_id = process.pid
-            try:
-                yield _Child(process, reader, writer)
-            finally:
-                writer.close()
-                await _finished(asyncio.create_task(_end(process)))
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Wait for a child that has seen the end of its socket."""
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-async def _finished(task: asyncio.Task[None]) -> None:
-    """Wait for `task` to end, even when cancelled meanwhile: a child must not be left behind unwatched."""
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

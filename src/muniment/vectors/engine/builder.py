@@ -1,0 +1,71 @@
+"""Builds an indexed shard from a log: `python -m muniment.vectors.engine.builder FD PARENT SHARD LOG ABOUT`.
+
+It runs on what the machine has to spare and dies with its parent; whatever it leaves is cleared.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from qdrant_edge import EdgeShard
+
+from muniment.vectors.engine import layout
+from muniment.vectors.engine.edge_config import index_fields, indexed
+from muniment.vectors.engine.edge_replay import ahead, replay
+from muniment.vectors.engine.frames import Frame
+from muniment.vectors.engine.oplog import LogReader, Position
+from muniment.vectors.engine.spawning import connected, serve
+
+_LOWEST_PRIORITY = 19
+_FLUSH_POINTS = 4096
+
+
+class Build:
+    """A shard in the making."""
+
+    def __init__(self, folder: Path, log: Path, about: layout.About) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._shard = EdgeShard.create(str(folder), indexed(about.dimensions, quantized=about.quantized))
+        index_fields(self._shard, lean=about.lean)
+        self._log = LogReader(log, Position())
+        self._unflushed = 0
+
+    def follow(self, asked: Frame) -> Frame:
+        """Take some operations; where that leads."""
+        self._unflushed += replay(self._shard, ahead(self._log, asked.head["most"]))
+        if self._unflushed >= _FLUSH_POINTS:
+            self._shard.flush()
+            self._unflushed = 0
+        return Frame({"at": self._log.at})
+
+    def optimize(self, _: Frame) -> Frame:
+        """A segment of what has come, with its indexes: some minutes."""
+        self._shard.flush()
+        self._shard.optimize()
+        return Frame({"indexed": self._shard.info().indexed_vectors_count})
+
+    def finish(self, _: Frame) -> Frame:
+        """Close the shard, all of it on the disk, for the process that will serve it."""
+        self._shard.flush()
+        self._shard.close()
+        for folder, _folders, files in os.walk(self._folder):
+            for file in files:
+                layout.sync(Path(folder) / file)
+            layout.sync(Path(folder))
+        return Frame({"at": self._log.at})
+
+
+async def main(arguments: list[str]) -> None:
+    """Serve until the parent closes the socket."""
+    channel, parent, folder, log, about = arguments
+    os.nice(_LOWEST_PRIORITY)
+    reader, writer = await connected(channel, parent)
+    build = Build(Path(folder), Path(log), layout.About.model_validate_json(about))
+    answers = {"follow": build.follow, "optimize": build.optimize, "finish": build.finish}
+    await serve(reader, writer, answers, between=lambda: None)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,245 @@
+"""Indexed copies: built beside the shard that serves, then put in its place.
+
+The shard that serves is the truth until `index.json` names its copy, and has every acknowledged write; so a crash,
+at any point, costs the build and nothing else.
+"""
+
+import asyncio
+import json
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from muniment.kernel.logs import get_logger
+from muniment.kernel.problems import Problem, Throttled, Unavailable
+from muniment.vectors.engine import layout
+from muniment.vectors.engine.frames import Frame, receive, send
+from muniment.vectors.engine.oplog import Position
+from muniment.vectors.engine.processes import Processes, Route
+from muniment.vectors.engine.spawning import Spawned, finished, spawned
+from muniment.vectors.engine.supervisor import Supervisor
+
+_BUILDER = "muniment.vectors.engine.builder"
+_COPY_POINTS = 256
+_FOLLOW_OPERATIONS = 64
+_REPLAY_OPERATIONS = 16
+_SEGMENT_POINTS = 100_000
+"""Points to a segment: what bounds the builder's memory, about 2 GB, most of it keywords."""
+
+_HOLD_SECONDS = 5.0
+_DISK_LOOK_SECONDS = 0.5
+_SHARE_OF_SIZE = 1.5
+"""The copy, and the log beside it."""
+
+_log = get_logger(__name__)
+
+
+class Sizes(NamedTuple):
+    """From how many points on that are not indexed a copy is built; later, also from which share of all on."""
+
+    index_from: int = 20_000
+    index_again_share: float = 0.2
+    quantize_from: int = 100_000
+    least_free_bytes: int = 256_000_000
+
+    def due(self, points: int, indexed: int) -> bool:
+        """Whether too many points are compared one by one."""
+        tail = points - indexed
+        return tail >= self.index_from and tail > self.index_again_share * points
+
+
+class IndexedCopies:
+    """Watches the indexes and builds one copy at a time."""
+
+    def __init__(
+        self, processes: Processes, sizes: Sizes, *, look_seconds: float = 5.0, retry_seconds: float = 300.0
+    ) -> None:
+        self._processes = processes
+        self._sizes = sizes
+        self._look_seconds = look_seconds
+        self._retry_seconds = retry_seconds
+        self._not_before: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Look and build until cancelled."""
+        while True:
+            try:
+                await self._look()
+            except Problem as problem:
+                _log.info("indexes not looked at", reason=problem.detail)
+            await asyncio.sleep(self._look_seconds)
+
+    async def _look(self) -> None:
+        status = await self._processes.ask(Frame({"operation": "status"}), writes=False)
+        for index in status.head["indexes"]:
+            waiting = self._not_before.get(index["name"], 0) > time.monotonic()
+            if self._sizes.due(index["points"], index["indexed"]) and not waiting:
+                await self._try(index["name"], index["points"])
+
+    async def _try(self, index: str, points: int) -> None:
+        """Build, or say why not and leave everything as it was."""
+        remarks = self._processes.remarks[index] = {"building": "starting"}
+        folder = self._processes.folder / index
+        started = time.monotonic()
+        try:
+            await self._build(_Build(self._processes, index, folder, points, self._sizes, remarks))
+            self._processes.remarks.pop(index)
+            _log.info("index built", index=index, points=points, seconds=round(time.monotonic() - started, 1))
+        except (Problem, OSError) as failure:
+            reason = failure.detail if isinstance(failure, Problem) else str(failure)
+            self._processes.remarks[index] = {"problem": f"the indexed copy was given up: {reason}"}
+            self._not_before[index] = time.monotonic() + self._retry_seconds
+            _log.warning("indexed copy given up", index=index, reason=reason, again_in=self._retry_seconds)
+
+    async def _build(self, build: "_Build") -> None:
+        try:
+            await build.make_while_there_is_room()
+            await build.take_over()
+        finally:
+            await finished(asyncio.create_task(build.clear()))
+
+
+class _Build:
+    """One copy on its way."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        index: str,
+        folder: Path,
+        points: int,
+        sizes: Sizes,
+        remarks: dict[str, str],
+    ) -> None:
+        self._processes = processes
+        self._index = index
+        self._folder = folder
+        self._points = points
+        self._sizes = sizes
+        self._remarks = remarks
+        self._old = processes.serving(index)
+        self._before = layout.about(folder)
+        self._about = self._before.model_copy(
+            update={"shard": layout.following(self._before), "quantized": points >= sizes.quantize_from}
+        )
+        self._at = Position()
+        self._successor: Supervisor | None = None
+        self._past: Route | None = None
+
+    async def make_while_there_is_room(self) -> None:
+        """Raises Unavailable when the disk fills; the shard that serves needs it more."""
+        size = await asyncio.to_thread(layout.disk_bytes, self._folder / self._before.shard)
+        self._require_free(int(size * _SHARE_OF_SIZE))
+        making, filling = asyncio.create_task(self._make()), asyncio.create_task(self._full())
+        try:
+            await asyncio.wait({making, filling}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (making, filling):
+                task.cancel()
+            await asyncio.wait({making, filling})
+        for task in (filling, making):
+            if not task.cancelled():
+                task.result()
+
+    async def _full(self) -> None:
+        while True:
+            self._require_free(0)
+            await asyncio.sleep(_DISK_LOOK_SECONDS)
+
+    def _require_free(self, needed: int) -> None:
+        least = needed + self._sizes.least_free_bytes
+        free = shutil.disk_usage(self._folder).free
+        if free < least:
+            raise Unavailable(f"the disk has {free // 1_000_000} MB free and it needs {least // 1_000_000} MB")
+
+    async def _make(self) -> None:
+        """The copy, closed, with all that happened until the log was last looked at."""
+        points = (await self._ask(self._old, "begin_copy", shard=self._about.shard)).head["points"]
+        folder, log = self._folder / self._about.shard, self._folder / layout.log_of(self._about.shard)
+        about = self._about.model_dump_json()
+        async with spawned(_BUILDER, str(folder), str(log), about, patience=0) as process:
+            copied, more = 0, True
+            while more:
+                more = (await self._ask(self._old, "copy", limit=_COPY_POINTS)).head["more"]
+                copied += _COPY_POINTS
+                self._remarks["building"] = f"copied {min(copied, points):,} of {points:,} points"
+                await self._order(process, "follow", most=_FOLLOW_OPERATIONS)
+                if copied % _SEGMENT_POINTS < _COPY_POINTS:
+                    await self._order(process, "optimize")
+            await self._follow_all(process)
+            self._remarks["building"] = f"indexing {points:,} points"
+            indexed = (await self._order(process, "optimize"))["indexed"]
+            self._about = self._about.model_copy(update={"indexed": indexed})
+            self._remarks["building"] = "catching up"
+            await self._follow_all(process)
+            self._at = Position(*(await self._order(process, "finish"))["at"])
+
+    async def _follow_all(self, process: Spawned) -> None:
+        before = None
+        while before != self._at:
+            before = self._at
+            self._at = Position(*(await self._order(process, "follow", most=_FOLLOW_OPERATIONS))["at"])
+
+    async def take_over(self) -> None:
+        """Open the copy in a process of its own, bring it up to date, and lead everyone there."""
+        successor = self._successor = self._processes.start(self._index, self._about.shard)
+        before = None
+        while before != self._at:
+            before = self._at
+            await self._replay(successor)
+        try:
+            async with asyncio.timeout(_HOLD_SECONDS) as patience, self._processes.writes_held(self._index):
+                end = Position(*(await self._ask(self._old, "end_copy")).head["end"])
+                while self._at < end:
+                    await self._replay(successor)
+                await self._replay(successor, last=True)
+                patience.reschedule(None)
+                await finished(asyncio.create_task(self._switch(successor)))
+        except TimeoutError:
+            raise Unavailable(f"writes would have waited for over {_HOLD_SECONDS:.0f} seconds") from None
+
+    async def _switch(self, successor: Supervisor) -> None:
+        try:
+            await asyncio.to_thread(layout.keep, self._folder, self._about)
+        except OSError:
+            if not self._is_kept():
+                raise
+        self._past = self._processes.lead(self._index, successor)
+
+    def _is_kept(self) -> bool:
+        return layout.about(self._folder) == self._about
+
+    async def clear(self) -> None:
+        """Remove whichever shard does not count, and the log."""
+        if self._past is not None:
+            await self._processes.retire(self._index, self._past)
+        else:
+            if self._successor is not None:
+                await self._processes.stop(self._successor)
+            with suppress(Problem):  # a process that was started again notes nothing
+                await self._ask(self._old, "abandon_copy")
+        await asyncio.to_thread(lambda: layout.clear(layout.leftovers(self._folder)))
+
+    async def _ask(self, supervisor: Supervisor, operation: str, **head: Any) -> Frame:
+        frame = Frame({"operation": operation, "index": self._index, **head})
+        while True:
+            try:
+                return await supervisor.ask(frame, writes=True)
+            except Throttled as throttled:
+                await asyncio.sleep(throttled.retry_after_seconds or _DISK_LOOK_SECONDS)
+
+    async def _order(self, process: Spawned, operation: str, **head: Any) -> dict[str, Any]:
+        try:
+            await send(process.writer, Frame({"operation": operation, **head}))
+            reply = await receive(process.reader)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise Unavailable("the process that builds it died") from None
+        if "problem" in reply.head:
+            raise Problem.load(json.dumps(reply.head["problem"]))
+        return reply.head
+
+    async def _replay(self, successor: Supervisor, *, last: bool = False) -> None:
+        asked = {"shard": self._about.shard, "start": self._at, "most": _REPLAY_OPERATIONS, "last": last}
+        self._at = Position(*(await self._ask(successor, "replay", **asked)).head["at"])

@@ -1,0 +1,104 @@
+"""How shards are laid out: as they grow, and as they are once indexed."""
+
+from qdrant_edge import (
+    Distance,
+    EdgeConfig,
+    EdgeOptimizersConfig,
+    EdgeShard,
+    EdgeSparseVectorParams,
+    EdgeVectorParams,
+    HnswIndexConfig,
+    KeywordIndexParams,
+    Memory,
+    Modifier,
+    PayloadSchemaType,
+    QuantizationSearchParams,
+    ScalarQuantizationConfig,
+    ScalarType,
+    SearchParams,
+    UpdateOperation,
+)
+
+from muniment.vectors.engine.engine import (
+    DENSE,
+    KEYWORD_FIELDS,
+    KEYWORDS,
+    LEAN_FIELDS,
+    NUMBER_FIELDS,
+    TIME_FIELDS,
+)
+
+NEIGHBOURS = 16
+CONSIDERED = 128
+"""Candidates that HNSW weighs when it links a point, and when it searches."""
+
+_EXACT_BELOW_KB = 10_000
+"""Where a filter leaves fewer vectors than this (6,800 of 384 dimensions), they are compared one by one: exact."""
+
+_QUANTILE = 0.99
+_OVERSAMPLING = 2.0
+"""With int8, twice as many as asked are compared again by their originals."""
+
+_ANY_KB = 1
+_UNBOUNDED_KB = 1_000_000_000
+_NO_MERGE = 1000
+"""What bounds a segment is when `optimize` is called."""
+
+_FIELDS = (
+    dict.fromkeys(KEYWORD_FIELDS, PayloadSchemaType.Keyword)
+    | dict.fromkeys(TIME_FIELDS, PayloadSchemaType.Datetime)
+    | dict.fromkeys(NUMBER_FIELDS, PayloadSchemaType.Float)
+)
+_LINKED_FIELDS = frozenset({"readers", "collection"})
+"""Fields whose values get links of their own in the graph: every search filters by them."""
+
+DENSE_SEARCH = SearchParams(
+    hnsw_ef=CONSIDERED, quantization=QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
+)
+"""For every dense query; where nothing is indexed or quantized it changes nothing."""
+
+
+def growing(dimensions: int) -> EdgeConfig:
+    """A shard that takes writes and compares one by one."""
+    return EdgeConfig(
+        vectors={DENSE: EdgeVectorParams(size=dimensions, distance=Distance.Cosine)},
+        sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)},
+    )
+
+
+def indexed(dimensions: int, *, quantized: bool) -> EdgeConfig:
+    """A shard of segments that `optimize` makes: a graph (over int8 vectors), originals and keywords mapped."""
+    return EdgeConfig(
+        vectors={
+            DENSE: EdgeVectorParams(
+                size=dimensions, distance=Distance.Cosine, memory=Memory.Cold if quantized else Memory.Cached
+            )
+        },
+        sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf, memory=Memory.Cached)},
+        hnsw_config=HnswIndexConfig(
+            m=NEIGHBOURS,
+            ef_construct=CONSIDERED,
+            full_scan_threshold=_EXACT_BELOW_KB,
+            max_indexing_threads=1,
+            memory=Memory.Cached,
+        ),
+        quantization_config=(
+            ScalarQuantizationConfig(ScalarType.Int8, quantile=_QUANTILE, memory=Memory.Pinned)
+            if quantized
+            else None
+        ),
+        optimizers=EdgeOptimizersConfig(
+            default_segment_number=_NO_MERGE, max_segment_size=_UNBOUNDED_KB, indexing_threshold=_ANY_KB
+        ),
+        max_search_threads=1,
+    )
+
+
+def index_fields(shard: EdgeShard, *, lean: bool) -> None:
+    """Give the shard the payload indexes that it does not have."""
+    known = shard.info().payload_schema
+    for field, kind in _FIELDS.items():
+        if field not in known and (not lean or field in LEAN_FIELDS):
+            linked = KeywordIndexParams(enable_hnsw=field in _LINKED_FIELDS)
+            schema = linked if kind == PayloadSchemaType.Keyword else kind
+            shard.update(UpdateOperation.create_field_index(field, schema))
