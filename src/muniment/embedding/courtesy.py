@@ -23,6 +23,8 @@ class Courtesy:
         self._asking, self._last = 0, float("-inf")
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self.paused = asyncio.Event()
+        """Set while passages let others go first."""
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -45,8 +47,12 @@ class Courtesy:
     async def pause(self) -> None:
         """Wait until nobody asks, but not for ever."""
         if self._asking:
+            self.paused.set()
+            # Not wait_for, which before Python 3.12 loses a cancellation that comes with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._quiet.wait(), LONGEST_PAUSE_SECONDS)
+                async with asyncio.timeout(LONGEST_PAUSE_SECONDS):
+                    await self._quiet.wait()
+            self.paused.clear()
 
 
 class Pace:

@@ -62,7 +62,8 @@ async def build_model(request: Build) -> Built:
         stderr=PIPE,
     )
     try:
-        said, erred = await asyncio.wait_for(child.communicate(), _MOST_SECONDS)
+        async with asyncio.timeout(_MOST_SECONDS):
+            said, erred = await child.communicate()
     except TimeoutError as endless:
         raise ModelBroken(f"the model was not ready within {_MOST_SECONDS:.0f} s and was given up") from endless
     finally:
