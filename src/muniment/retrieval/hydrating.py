@@ -7,6 +7,7 @@ from muniment.documents.contract import Documents, Hydrate, Passage
 from muniment.retrieval.candidates import Look
 from muniment.retrieval.contract import Hit, Scores
 from muniment.retrieval.fusion import Ranked
+from muniment.retrieval.parents import with_common_parents
 from muniment.retrieval.sentences import explanation
 from muniment.text.phrases import holds
 
@@ -47,7 +48,7 @@ async def hydrated(documents: Documents, look: Look, ranked: Sequence[Ranked], s
             unit = passage.document.id if request.group_by == "document" else place.id
             if unit not in hits:
                 hits[unit] = _hit(place, passage)
-    return Page(list(hits.values()), dropped)
+    return Page(with_common_parents(hits.values()), dropped)
 
 
 def _hit(place: Ranked, passage: Passage) -> Hit:
