@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from muniment.cli import adding, collections, content, documents, machine, operate, people, runs, sign_in
+from muniment.cli import (
+    adding,
+    collections,
+    content,
+    documents,
+    evaluating,
+    machine,
+    operate,
+    people,
+    runs,
+    sign_in,
+)
 from muniment.cli.terminal import complain
 from muniment.kernel.problems import Problem, Unauthenticated
 
@@ -50,6 +61,7 @@ app.command()(adding.add)
 app.command()(content.search)
 app.command()(content.why)
 app.command()(content.ask)
+app.command("eval")(evaluating.evaluate)
 app.command()(operate.status)
 app.command()(operate.doctor)
 app.command()(sign_in.login)
