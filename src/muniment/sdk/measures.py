@@ -22,8 +22,8 @@ class Scores(NamedTuple):
 def scores(ranking: Sequence[str], relevant: Mapping[str, float], depth: int) -> Scores:
     """Of the first `depth` of a ranking; `relevant` holds grades above 0 by id.
 
-    nDCG as in Järvelin and Kekäläinen (2002), the grade as gain and log2(rank + 1) as discount; recall over all that
-    is relevant; the reciprocal of the first relevant rank, 0 where there is none.
+    nDCG as in Järvelin and Kekäläinen (2002), the grade as gain and log2(rank + 1) as discount; recall over all
+    that is relevant; the reciprocal of the first relevant rank, 0 where there is none.
     """
     gains = [relevant.get(name, 0.0) for name in ranking[:depth]]
     ideal = sorted(relevant.values(), reverse=True)[:depth]
