@@ -314,7 +314,7 @@ async def test_what_is_cut_off_anywhere_loses_none_and_doubles_none(
                     contents[content.blob] = await get(blobs, content.blob)
             assert set(contents) == set(await blobs.keys("documents"))
             assert {TRUCKS.encode(), LEASES.encode()} <= set(contents.values())
-    assert cuts > 12
+    assert cuts >= 10  # a few more where more is done at once
 
 
 async def indexed(office: Office, points: int) -> None:
