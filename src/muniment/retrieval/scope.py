@@ -45,8 +45,8 @@ class Scope(NamedTuple):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those of the collections that were named, each once."""
-        return tuple(sorted({ref.language for ref in self.collections if ref.language}))
+        """Those of the collections that were named, each once; of one that says none, English."""
+        return tuple(sorted({ref.language or "en" for ref in self.collections}))
 
     @property
     def ranking(self) -> Ranking:
