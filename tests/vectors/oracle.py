@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
@@ -61,8 +60,8 @@ def bm25(query: str, visible: Sequence[Point]) -> dict[UUID, float]:
 
 
 def signals(query: str, visible: Sequence[Point]) -> dict[str, dict[UUID, float]]:
-    """BM25 of words, of 4-grams of their characters, and of pairs of neighbours."""
-    lengths = {"words": AVERAGE_LENGTH, "grams": 6 * AVERAGE_LENGTH, "bigrams": AVERAGE_LENGTH}
+    """BM25 of words, and of 4-grams of their characters."""
+    lengths = {"words": AVERAGE_LENGTH, "grams": 6 * AVERAGE_LENGTH}
     asked = _families(query)
     held = {p.id: _families(p.text) for p in visible}
     return {
@@ -75,8 +74,7 @@ def _families(text: str) -> dict[str, list[str]]:
     """Of plain words in English alone, which is what the tests' texts are made of."""
     words = [word for word in text.lower().split() if terms(word)]
     grams = [f"^{word}$"[at : at + 4] for word in words for at in range(max(1, len(word) - 1))]
-    stems = terms(text)
-    return {"words": stems, "grams": grams, "bigrams": list(pairwise(stems))}  # type: ignore[dict-item]
+    return {"words": terms(text), "grams": grams}
 
 
 def _bm25(asked: Sequence[str], bags: dict[UUID, Counter[str]], average: float) -> dict[UUID, float]:

@@ -26,7 +26,7 @@ async def test_every_candidate_has_every_signal_as_the_oracle_has_it(vectors: Ve
 
     seen = [(p, v) for p, v in zip(points, rows, strict=True) if sees(p.payload, READERS, HIDING)]
     expected = {"dense": cosines(vector[0], seen)} | signals(text, [p for p, _ in seen])
-    assert found.signals == ("dense", "words", "grams", "bigrams")
+    assert found.signals == ("dense", "words", "grams")
     for signal, scores in zip(found.signals, found.scores, strict=True):
         exact = {i: expected[signal].get(i, 0.0) for i in found.ids}
         assert dict(zip(found.ids, scores.tolist(), strict=True)) == pytest.approx(exact, abs=1e-4), signal

@@ -50,7 +50,7 @@ async def test_who_sees_nothing_gets_nothing_of_every_kind(vectors: Vectors) -> 
     gathered = await vectors.candidates(
         GatherCandidates(index=index, text="lease", vector=ONES, pool=5, readers=nobody)
     )
-    assert (gathered.ids, gathered.scores.shape, gathered.full) == ((), (4, 0), False)
+    assert (gathered.ids, gathered.scores.shape, gathered.full) == ((), (3, 0), False)
     weighed = await vectors.weigh(WeighTerms(index=index, text="lease", readers=nobody))
     assert weighed.unknown == ("leas",)
     with pytest.raises(IndexMissing):

@@ -124,7 +124,7 @@ class DenseQuery(Model):
 
 
 class KeywordQuery(Model):
-    """The best by BM25, with IDF over what the readers and the filter let through."""
+    """The best by BM25, with IDF over what the readers and the filter let through or a fixed sample of it."""
 
     kind: Literal["keyword"] = "keyword"
     text: str
@@ -159,8 +159,8 @@ class Found(Model):
     lists: tuple[tuple[ScoredPoint, ...], ...]
 
 
-Signal = Literal["dense", "words", "grams", "bigrams"]
-"""What a candidate is judged by: cosine, and BM25 of words, of 4-grams of characters, of neighbouring words."""
+Signal = Literal["dense", "words", "grams"]
+"""What a candidate is judged by: cosine, and BM25 of words and of 4-grams of their characters."""
 
 
 class GatherCandidates(Model):
@@ -183,8 +183,8 @@ class Candidates(Model):
     """The union of the best lists, in columns: `scores[s, i]` is the signal `signals[s]` of the point `ids[i]`.
 
     Every candidate has every signal that was asked, also those that did not bring it here; `dense` is there when
-    a vector was given. IDF is taken over what the readers and the filter let through. `full`: a list was as long
-    as the pool, so that a larger pool may bring more.
+    a vector was given. IDF is taken over what the readers and the filter let through, or over a fixed sample of
+    it where that is large. `full`: a list was as long as the pool, so that a larger pool may bring more.
     """
 
     ids: tuple[UUID, ...]
@@ -236,7 +236,7 @@ class Tally(Model):
 
 
 class WeighTerms(Model):
-    """The IDF of each term of a text, over what the readers and the filter let through."""
+    """The IDF of each term of a text, over what the readers and the filter let through or a fixed sample of it."""
 
     index: str
     text: str

@@ -1,10 +1,10 @@
-"""A text as the keywords it is found by: words, 4-grams of their characters, and pairs of neighbouring words."""
+"""A text as the keywords it is found by: words, and 4-grams of their characters."""
 
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 
 from muniment.text.query import readings
 from muniment.text.terms import Term, spans
@@ -12,25 +12,21 @@ from muniment.vectors import bm25
 from muniment.vectors.bm25 import Keywords, term_id
 from muniment.vectors.contract import Signal
 
-FAMILIES: tuple[Signal, ...] = ("words", "grams", "bigrams")
+FAMILIES: tuple[Signal, ...] = ("words", "grams")
 """In the order of `of_query`."""
 
 _GRAM = 4
 # What no word holds: families share one sparse vector, and an id only by the chance of the hash.
-_OF_GRAMS, _OF_BIGRAMS, _BETWEEN = "\x01", "\x02", "\x1f"
+_OF_GRAMS = "\x01"
 
-# Keywords of a family for each word of a passage: the mean over the passages of cranfield, cisi, xquad and k8s.
-_GRAMS_OF_A_WORD, _BIGRAMS_OF_A_WORD = 6.0, 1.0
+_GRAMS_OF_A_WORD = 6.0
+"""The mean over the passages of cranfield, cisi, xquad and k8s_notes_to_kep."""
 
 
 def of_passage(text: str, language: str | None, average_length: float) -> Keywords:
     """What a passage is stored as: each family is a BM25 of its own, with its own average length."""
-    words, grams, bigrams = _families(text, spans(text, language))
-    return bm25.of_passage(
-        (words, average_length),
-        (grams, average_length * _GRAMS_OF_A_WORD),
-        (bigrams, average_length * _BIGRAMS_OF_A_WORD),
-    )
+    words, grams = _families(text, spans(text, language))
+    return bm25.of_passage((words, average_length), (grams, average_length * _GRAMS_OF_A_WORD))
 
 
 def of_query(text: str, languages: Sequence[str] = ()) -> tuple[Keywords, ...]:
@@ -46,11 +42,10 @@ def _united(families: Iterable[Sequence[int]]) -> Counter[int]:
     return most
 
 
-def _families(text: str, found: Sequence[Term]) -> tuple[list[int], list[int], list[int]]:
-    words = [term.term for term in found]
-    grams = [gram for word in _written(text, found) for gram in _grams(word)]
-    pairs = [term_id(f"{_OF_BIGRAMS}{one}{_BETWEEN}{other}") for one, other in pairwise(words)]
-    return [term_id(word) for word in words], grams, pairs
+def _families(text: str, found: Sequence[Term]) -> tuple[list[int], list[int]]:
+    return [term_id(term.term) for term in found], [
+        gram for word in _written(text, found) for gram in _grams(word)
+    ]
 
 
 def _written(text: str, found: Sequence[Term]) -> Iterator[str]:

@@ -107,13 +107,13 @@ class EdgeShards:
         self.index(name).require(vectors.shape[1])
         self._require_space()
         kept = [EnginePoint(p.id, cast(Payload, stored(p.payload)), p.keywords) for p in points]
-        self._write(name, update_of(kept, vectors), len(kept), lambda: put(kept, vectors))
+        self._write(name, update_of(kept, vectors), [p.id for p in kept], lambda: put(kept, vectors))
 
     def delete(self, name: str, condition: Filter, limit: int) -> bool:
         """Delete up to `limit` matching points; whether there may be more."""
         ids, more = self._page(name, condition, limit, None)
         if ids:
-            self._write(name, UpdateOperation.delete_points(list(ids)), len(ids), lambda: removed(ids))
+            self._write(name, UpdateOperation.delete_points(list(ids)), ids, lambda: removed(ids))
         return more is not None
 
     def set_payload(
@@ -123,7 +123,7 @@ class EdgeShards:
         ids, more = self._page(name, condition, limit, start)
         if ids:
             kept = stored(payload)
-            self._write(name, UpdateOperation.set_payload(list(ids), kept), len(ids), lambda: changed(ids, kept))
+            self._write(name, UpdateOperation.set_payload(list(ids), kept), ids, lambda: changed(ids, kept))
         return more
 
     def index(self, name: str) -> OpenIndex:
@@ -211,11 +211,14 @@ class EdgeShards:
                 retry_after_seconds=_FULL_SECONDS,
             )
 
-    def _write(self, name: str, operation: UpdateOperation, points: int, logged: Callable[[], Frame]) -> None:
+    def _write(
+        self, name: str, operation: UpdateOperation, ids: Sequence[UUID], logged: Callable[[], Frame]
+    ) -> None:
         copying = self._copying.get(name)
         with nullcontext() if copying is None else copying.noting(logged):
             self.index(name).shard.update(operation)
-        self._unflushed[name] = self._unflushed.get(name, 0) + points
+        self.index(name).memory.written(ids)
+        self._unflushed[name] = self._unflushed.get(name, 0) + len(ids)
 
 
 def _status(index: OpenIndex, about: layout.About) -> IndexStatus:

@@ -1,4 +1,4 @@
-"""Candidates from one open index: the best by each signal that finds, and what each signal says of all of them."""
+"""Candidates from one open index: the best by each signal, and what each signal says of all of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,9 +9,12 @@ from qdrant_edge import Filter as EdgeFilter
 from qdrant_edge import HasIdCondition, IdfParams, Query, QueryBatchRequest, QueryRequest, SearchParams
 
 from muniment.vectors.contract import Filter, Signal
+from muniment.vectors.engine.edge_config import DENSE_SEARCH
 from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
-from muniment.vectors.engine.engine import DENSE, GENERATING, KEYWORDS, Gathered, Gathering
+from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
+
+Scores = dict[UUID, float]
 
 
 class _Side(NamedTuple):
@@ -19,76 +22,61 @@ class _Side(NamedTuple):
 
     signal: Signal
     query: Query
-    using: str
+    params: SearchParams
+    sparse: bool
 
 
 def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     """One batch brings the candidates, a second, over them alone, the scores that the first did not bring."""
+    sides = _sides(index, asked, index.memory.corpus(index.shard, condition).filter)
     allowed = edge_filter(condition)
-    sides = _sides(index, asked)
-    finding = [side for side in sides if side.signal in GENERATING]
-    requests = [_request(side, asked.pool, allowed, allowed) for side in finding]
-    lists = index.shard.query_batch(QueryBatchRequest(requests)) if requests else []
-    documents: dict[UUID, str] = {}
-    scores: dict[Signal, dict[UUID, float]] = {side.signal: {} for side in sides}
-    missing: dict[Signal, bool] = {side.signal: True for side in sides}
-    for side, points in zip(finding, lists, strict=True):
-        # A list of keywords that ends before the pool does holds every point that has any of them.
-        missing[side.signal] = len(points) == asked.pool
-        for point in points:
-            assert point.payload is not None
-            documents[uuid(point.id)] = point.payload["document"]
-            scores[side.signal][uuid(point.id)] = point.score
-    full = any(len(points) == asked.pool for points in lists)
-    _complete(index, [side for side in sides if missing[side.signal]], documents, scores, allowed)
-    signals: list[Signal] = ["dense"] if asked.vector is not None else []
-    signals += asked.families
-    columns = [[scores.get(signal, {}).get(i, 0.0) for i in documents] for signal in signals]
+    lists = _scores(index, [(side, allowed, asked.pool) for side in sides])
+    ids = list(dict.fromkeys(point for scores in lists for point in scores))
+    full = [len(scores) == asked.pool for scores in lists]
+    # A list of keywords that ends before the pool does holds every point that has any of them.
+    missing = [
+        [] if side.sparse and not more else [point for point in ids if point not in scores]
+        for side, scores, more in zip(sides, lists, full, strict=True)
+    ]
+    rest = [
+        (side, EdgeFilter(must=[HasIdCondition(set(points))]), len(points))
+        for side, points in zip(sides, missing, strict=True)
+        if points
+    ]
+    known = {side.signal: scores for side, scores in zip(sides, lists, strict=True)}
+    for (side, _, _), scores in zip(rest, _scores(index, rest), strict=True):
+        known[side.signal] |= scores
+    signals = signals_of(asked)
+    columns = [[known.get(signal, {}).get(point, 0.0) for point in ids] for signal in signals]
     return Gathered(
-        list(documents),
-        list(documents.values()),
+        ids,
+        index.memory.documents(index.shard, ids),
         signals,
-        np.array(columns, np.float32).reshape(len(signals), len(documents)),
-        full,
+        np.array(columns, np.float32).reshape(len(signals), len(ids)),
+        any(full),
     )
 
 
-def _sides(index: OpenIndex, asked: Gathering) -> list[_Side]:
+def _sides(index: OpenIndex, asked: Gathering, corpus: EdgeFilter) -> list[_Side]:
     sides = []
     if asked.vector is not None:
         index.require(len(asked.vector))
-        sides.append(_Side("dense", Query.Nearest(asked.vector.tolist(), using=DENSE), DENSE))
+        near = Query.Nearest(asked.vector.tolist(), using=DENSE)
+        sides.append(_Side("dense", near, DENSE_SEARCH, sparse=False))
     for signal, keywords in asked.families.items():
         if len(keywords.indices):
-            sides.append(_Side(signal, Query.Nearest(sparse(keywords), using=KEYWORDS), KEYWORDS))
+            matching = Query.Nearest(sparse(keywords), using=KEYWORDS)
+            sides.append(_Side(signal, matching, SearchParams(idf=IdfParams(corpus=corpus)), sparse=True))
     return sides
 
 
-def _complete(
-    index: OpenIndex,
-    sides: Sequence[_Side],
-    documents: dict[UUID, str],
-    scores: dict[Signal, dict[UUID, float]],
-    corpus: EdgeFilter,
-) -> None:
-    wanted = [(side, unknown) for side in sides if (unknown := documents.keys() - scores[side.signal].keys())]
+def _scores(index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]]) -> list[Scores]:
+    """Without payload, which is slow to read."""
+    if not asked:
+        return []
     requests = [
-        _request(side, len(unknown), EdgeFilter(must=[HasIdCondition(set(unknown))]), corpus, documents=False)
-        for side, unknown in wanted
+        QueryRequest(limit=limit, query=side.query, filter=allowed, params=side.params)
+        for side, allowed, limit in asked
     ]
-    if not requests:
-        return
-    for (side, _), points in zip(wanted, index.shard.query_batch(QueryBatchRequest(requests)), strict=True):
-        scores[side.signal] |= {uuid(point.id): point.score for point in points}
-
-
-def _request(
-    side: _Side, limit: int, allowed: EdgeFilter, corpus: EdgeFilter, *, documents: bool = True
-) -> QueryRequest:
-    return QueryRequest(
-        limit=limit,
-        query=side.query,
-        filter=allowed,
-        params=SearchParams(idf=IdfParams(corpus=corpus)) if side.using == KEYWORDS else None,
-        with_payload=["document"] if documents else None,
-    )
+    found = index.shard.query_batch(QueryBatchRequest(requests))
+    return [{uuid(point.id): point.score for point in points} for points in found]

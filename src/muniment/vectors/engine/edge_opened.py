@@ -1,22 +1,26 @@
 """One open shard, and how points look in it."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from qdrant_edge import EdgeShard, SparseVector
 
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import BadVectors
+from muniment.vectors.engine.edge_memory import Memory
 
 
-class OpenIndex(NamedTuple):
+@dataclass(frozen=True)
+class OpenIndex:
     """An index that is open in this process."""
 
     name: str
     shard: EdgeShard
     folder: Path
     dimensions: int
+    memory: Memory = field(default_factory=Memory)
 
     def require(self, dimensions: int) -> None:
         """Raises BadVectors when vectors of so many dimensions do not belong here."""

@@ -1,5 +1,6 @@
 """Questions to one open index: what is near, what matches, what it holds."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -20,7 +21,9 @@ from qdrant_edge import Filter as EdgeFilter
 from qdrant_edge import ScoredPoint as EdgeHit
 
 from muniment.kernel.model import Matrix
+from muniment.vectors import bm25
 from muniment.vectors.contract import Filter
+from muniment.vectors.engine.edge_config import DENSE_SEARCH
 from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_opened import OpenIndex, named, sparse, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EngineQuery, Nearest
@@ -41,7 +44,8 @@ def search(index: OpenIndex, queries: Sequence[EngineQuery], condition: Filter) 
     for query in queries:
         if isinstance(query, Nearest):
             index.require(len(query.vector))
-    requests = [_request(query, allowed) for query in queries]
+    corpus = index.memory.corpus(index.shard, condition).filter
+    requests = [_request(query, allowed, corpus) for query in queries]
     found = index.shard.query_batch(QueryBatchRequest(requests))
     return [_ranked(points) for points in found]
 
@@ -56,25 +60,44 @@ def fetch(index: OpenIndex, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
 
 
 def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArray[np.float32]:
-    """The IDF of each term: what its best holder scores, by what that holder stores."""
-    allowed = edge_filter(condition)
+    """The IDF of each term: what a holder scores, by what that holder stores.
+
+    Whoever holds most of it will do, seen or not, for only IDF, which knows what is seen alone, is left of the
+    score. What none that is seen holds is NaN.
+    """
+    corpus = index.memory.corpus(index.shard, condition)
+    points = len(corpus.ids)
+    holders: dict[int, int] = {}
+    for at, best in _best(index, term_ids, None, corpus.filter).items():
+        held = named(best.vector, KEYWORDS)
+        idf = best.score / held.values[held.indices.index(term_ids[at])]
+        # Whole numbers again, so that the last digit, too, tells nothing of who the holder was.
+        holders[at] = max(0, round((points + 1) / math.exp(idf) - 0.5))
+    outside = [at for at, known in holders.items() if not known]
+    seen = _best(index, [term_ids[at] for at in outside], edge_filter(condition), None)
+    hidden = {at for number, at in enumerate(outside) if number not in seen}
+    weights = np.full(len(term_ids), np.nan, np.float32)
+    for at in holders.keys() - hidden:
+        weights[at] = bm25.idf(points, holders[at])
+    return weights
+
+
+def _best(
+    index: OpenIndex, term_ids: Sequence[int], allowed: EdgeFilter | None, corpus: EdgeFilter | None
+) -> dict[int, EdgeHit]:
+    """The point that holds most of each term, by the term's place; IDF alone needs the vector."""
     requests = [
         QueryRequest(
             limit=1,
             query=Query.Nearest(SparseVector(indices=[term], values=[1.0]), using=KEYWORDS),
             filter=allowed,
-            params=SearchParams(idf=IdfParams(corpus=allowed)),
-            with_vector=[KEYWORDS],
+            params=None if corpus is None else SearchParams(idf=IdfParams(corpus=corpus)),
+            with_vector=None if corpus is None else [KEYWORDS],
         )
         for term in term_ids
     ]
-    weights = np.full(len(term_ids), np.nan, np.float32)
-    best = index.shard.query_batch(QueryBatchRequest(requests))
-    for at, (term, points) in enumerate(zip(term_ids, best, strict=True)):
-        for point in points:
-            held = named(point.vector, KEYWORDS)
-            weights[at] = point.score / held.values[held.indices.index(term)]
-    return weights
+    found = index.shard.query_batch(QueryBatchRequest(requests)) if requests else []
+    return {at: points[0] for at, points in enumerate(found) if points}
 
 
 def count(index: OpenIndex, condition: Filter) -> int:
@@ -93,12 +116,12 @@ def tally(index: OpenIndex, field: str, condition: Filter) -> dict[str, int]:
         most *= 4  # a point may hold many values
 
 
-def _request(query: EngineQuery, allowed: EdgeFilter) -> QueryRequest:
+def _request(query: EngineQuery, allowed: EdgeFilter, corpus: EdgeFilter) -> QueryRequest:
     if isinstance(query, Nearest):
-        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), None
+        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), DENSE_SEARCH
     else:
         nearest = Query.Nearest(sparse(query.keywords), using=KEYWORDS)
-        params = SearchParams(idf=IdfParams(corpus=allowed))
+        params = SearchParams(idf=IdfParams(corpus=corpus))
     return QueryRequest(
         limit=query.limit,
         query=nearest,

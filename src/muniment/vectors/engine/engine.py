@@ -21,7 +21,7 @@ KEYWORD_FIELDS = (
 )  # fmt: skip
 TIME_FIELDS = ("created_at", "modified_at", "target_date", "current_from", "current_to")
 NUMBER_FIELDS = ("story_points", "test_coverage")
-LEAN_FIELDS = frozenset({"readers", "collection", "document", "version", "current_from", "current_to"})
+LEAN_FIELDS = frozenset({"readers", "collection", "document", "version", "language", "current_from", "current_to"})
 
 
 class EnginePoint(NamedTuple):
@@ -67,15 +67,16 @@ class Gathered(NamedTuple):
     full: bool
 
 
+def signals_of(asked: Gathering) -> tuple[Signal, ...]:
+    """What there are scores of."""
+    dense: tuple[Signal, ...] = () if asked.vector is None else ("dense",)
+    return (*dense, *asked.families)
+
+
 def nothing(asked: Gathering) -> Gathered:
     """No candidates."""
-    signals: list[Signal] = ["dense"] if asked.vector is not None else []
-    signals += asked.families
+    signals = signals_of(asked)
     return Gathered((), (), signals, np.zeros((len(signals), 0), np.float32), full=False)
-
-
-GENERATING: frozenset[Signal] = frozenset({"dense", "words", "grams"})
-"""Signals whose best are candidates; the others judge what these bring."""
 
 
 class Engine(Protocol):

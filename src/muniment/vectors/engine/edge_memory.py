@@ -1,0 +1,78 @@
+"""What is remembered of an index between questions, until a write makes it untrue."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from qdrant_edge import EdgeShard, HasIdCondition, ScrollRequest
+from qdrant_edge import Filter as EdgeFilter
+
+from muniment.vectors.contract import Filter
+from muniment.vectors.engine.edge_filter import edge_filter
+
+_CORPUS_POINTS = 4096
+"""IDF then tells what one point in 4,000 holds from what none does; all points, exactly, where they are fewer."""
+
+_MOST_CORPORA = 128
+_MOST_DOCUMENTS = 100_000
+
+
+class Corpus:
+    """The points over which IDF is taken for a filter: the first that it lets through in the order of their ids.
+
+    Ids are hashes, so these are a fair sample; and what is hidden has no part in it: an index of the visible
+    points alone has the same. The engine itself goes through all that a filter lets through, point by point, for
+    every batch: 7 ms at 100,000 points, 70 where the filter has two conditions; over a list of ids it takes 1.
+    """
+
+    def __init__(self, shard: EdgeShard, condition: Filter) -> None:
+        found, more = shard.scroll(
+            ScrollRequest(limit=_CORPUS_POINTS, filter=edge_filter(condition), with_payload=False)
+        )
+        self.ids = frozenset(record.id for record in found if isinstance(record.id, UUID))
+        self.whole = more is None
+        self.filter = EdgeFilter(must=[HasIdCondition(set(self.ids))])
+
+
+class Memory:
+    """Corpora by filter, and which document a point belongs to."""
+
+    def __init__(self) -> None:
+        self._corpora: dict[Filter, Corpus] = {}
+        self._documents: dict[UUID, str] = {}
+        self._written = 0
+
+    def written(self, ids: Collection[UUID]) -> None:
+        """After every write: what it may have changed is forgotten; a sample lasts until many points have come."""
+        self._written += len(ids)
+        if self._written > _CORPUS_POINTS:
+            self._corpora.clear()
+            self._written = 0
+        self._corpora = {
+            condition: corpus
+            for condition, corpus in self._corpora.items()
+            if not corpus.whole and corpus.ids.isdisjoint(ids)
+        }
+        for point in ids:
+            self._documents.pop(point, None)
+
+    def corpus(self, shard: EdgeShard, condition: Filter) -> Corpus:
+        """The corpus of a filter."""
+        known = self._corpora.get(condition)
+        if known is None:
+            if len(self._corpora) >= _MOST_CORPORA:
+                self._corpora.clear()
+            known = self._corpora[condition] = Corpus(shard, condition)
+        return known
+
+    def documents(self, shard: EdgeShard, ids: Iterable[UUID]) -> list[str]:
+        """Each point's document; a payload is slow to read."""
+        asked = list(ids)
+        unknown = [point for point in asked if point not in self._documents]
+        if len(self._documents) + len(unknown) > _MOST_DOCUMENTS:
+            self._documents.clear()
+            unknown = asked
+        for record in shard.retrieve(list(unknown), ["document"], False) if unknown else ():
+            assert isinstance(record.id, UUID)
+            assert record.payload is not None
+            self._documents[record.id] = record.payload["document"]
+        return [self._documents[point] for point in asked]
