@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import structlog
+import typer.main
 
 from kit.running import RunningHouse, running
 from muniment.cli.main import main
@@ -32,6 +34,14 @@ Command = Callable[..., Said]
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
     with running(tmp_path_factory.mktemp("cli"), "one") as house:
         yield house
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_read_once() -> Iterator[None]:
+    """What commands there are is read from their functions, which takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture
