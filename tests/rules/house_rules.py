@@ -14,6 +14,8 @@ WEB = {"fastapi", "starlette", "httpx", "uvicorn", "aiohttp", "requests", "urlli
 MAY_USE_WEB = {"kernel", "gateway", "sdk", "app.py", "process.py"}
 WEB_EXCEPTIONS = {
     "generation/openai.py": "the adapter to an outside system: OpenAI-compatible servers speak HTTP",
+    "models/hub.py": "the adapter to an outside system: model hubs speak HTTP",
+    "retrieval/reranking/over_http.py": "the adapter to an outside system: rerank services speak HTTP",
 }
 LONG_FILES: dict[str, str] = {
     "documents/contract.py": "all fields of a document and all calls on it are one contract",

@@ -9,12 +9,13 @@ from muniment.kernel.caller import caller
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
-from muniment.models.contract import ModelUnavailable
+from muniment.models.contract import ModelBroken
 from muniment.retrieval.candidates import Look, ordered
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
 from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
 from muniment.retrieval.kept import KeptAnswers, Marks, question
+from muniment.retrieval.reranking.judging import Judging
 from muniment.retrieval.scope import Asked, Scope, Scoping
 from muniment.retrieval.slips import without_slips
 from muniment.retrieval.steps import Steps
@@ -40,7 +41,9 @@ class HybridRetrieval:
         candidates: int = 100,
         spare: int = 10,
         cache_bytes: int = 0,
+        judging: Judging | None = None,
     ) -> None:
+        self._judging = judging
         self._candidates, self._spare = candidates, spare
         self._documents, self._embedding, self._vectors = documents, embedding, vectors
         self._scoping = Scoping(collections, documents)
@@ -82,12 +85,12 @@ class HybridRetrieval:
         with steps.of("embed"):
             vectors = await self._embedded(request, scope, degraded)
         look = Look(request, scope, vectors, said.phrases)
-        hits, corrected = (await self._hits(look, steps), None) if caller().tokens else ([], None)
+        hits, corrected = (await self._judged(look, steps, degraded), None) if caller().tokens else ([], None)
         if not hits and request.mode == "keyword" and not said.phrases:
             corrected = await self._without_slips(look)
             if corrected is not None:
                 mended = look._replace(request=request.model_copy(update={"query": corrected}))
-                hits = await self._hits(mended, steps)
+                hits = await self._judged(mended, steps, degraded)
         return Hits(
             hits=tuple(hits),
             took_ms=steps.took_ms,
@@ -151,7 +154,7 @@ class HybridRetrieval:
                 query = EmbedQueries(model=model, texts=(request.query,))
                 found[model] = (await self._embedding.embed_queries(query)).vectors
             except Problem as problem:
-                if request.mode == "dense" or not (problem.retryable or isinstance(problem, ModelUnavailable)):
+                if request.mode == "dense" or not (problem.retryable or isinstance(problem, ModelBroken)):
                     raise
                 _log.warning("searching by keywords only", detail=problem.detail)
                 degraded.append("dense")
@@ -159,6 +162,18 @@ class HybridRetrieval:
 
     async def _query_vectors(self, query: str, scope: Scope) -> dict[str, Matrix]:
         return await self._embedded(Search(query=query), scope, [])
+
+    async def _judged(self, look: Look, steps: Steps, degraded: list[str]) -> list[Hit]:
+        """The hits, put in order by the reranker where there is one: of more than are wanted, the best."""
+        judging, request = self._judging, look.request
+        if judging is None:
+            return await self._hits(look, steps)
+        most = max(request.limit, judging.candidates)
+        wide = look._replace(request=request.model_copy(update={"limit": most}))
+        found = await self._hits(wide, steps)
+        with steps.of("rerank"):
+            hits = await judging.judged(request.query, found, degraded)
+        return hits[: request.limit]
 
     async def _hits(self, look: Look, steps: Steps) -> list[Hit]:
         """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one.
