@@ -82,9 +82,9 @@ async def ingest(of: House, name: str, documents: list[NewDocument]) -> Run:
 
 
 @contextmanager
-def server(data: Path, log: Path) -> Iterator[Running]:
-    """`muniment up` on a free port, ready."""
-    process = start(data, log)
+def server(data: Path, log: Path, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """`muniment up` on a free port, ready; `settings` as in the environment."""
+    process = start(data, log, settings)
     try:
         yield ready(process, data, log)
     finally:
@@ -92,11 +92,11 @@ def server(data: Path, log: Path) -> Iterator[Running]:
         process.wait(60)
 
 
-def start(data: Path, log: Path) -> "subprocess.Popen[bytes]":
+def start(data: Path, log: Path, settings: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
     """Begin `muniment up`."""
     command = [sys.executable, "-m", "muniment", "up", "--data", str(data), "--port", "0"]
     with log.open("wb") as file:
-        return subprocess.Popen(command, env=plain_environment(), stdout=file, stderr=file)
+        return subprocess.Popen(command, env=plain_environment() | dict(settings or {}), stdout=file, stderr=file)
 
 
 def plain_environment() -> dict[str, str]:

@@ -142,10 +142,10 @@ def rows_table(rows: Sequence[Row]) -> str:
     others = [row for row in rows if not (PEERS.fullmatch(row["work"]) and row["beside"])]
     if not others:
         return ""
-    for row in sorted(others, key=lambda row: [int(p) if p.isdigit() else p for p in _key(row["work"])]):
+    for row in sorted(others, key=lambda row: _key(row["work"])):
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
         beside = row["beside"] if row["baseline"] is None else f"{row['beside']} {_number(row['baseline'])}"
-        work, limit = (said.replace("|", "\\|") for said in (row["work"], row["limit"]))
+        work, beside, limit = (said.replace("|", "\\|") for said in (row["work"], beside, row["limit"]))
         lines.append(f"| {work} | {_number(row['ours'])} {row['unit']} | {beside} | {limit} | {ratio} |")
     return "\n".join(lines)
 
@@ -216,8 +216,9 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.1f}"
 
 
-def _key(work: str) -> list[str]:
-    return [part for part in re.split(r"(\d+)", work) if part]
+def _key(work: str) -> list[str | int]:
+    """Words and numbers in turn, so that S10 comes after S2."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", work))]
 
 
 if __name__ == "__main__":

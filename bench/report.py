@@ -89,7 +89,8 @@ def row(
 
 
 def header() -> None:
-    """The names of the columns."""
+    """The names of the columns; the run begins, if it has not yet."""
+    file()
     print(f"{'work':<58} | {'ours':<17} | {'baseline or limit':<62} | ratio")
 
 

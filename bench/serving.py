@@ -1,8 +1,9 @@
 """S3: the search API under load, beside a bare FastAPI route that answers the same reply.
 
-    python -m bench.serving [--chunks 100000] [--seconds 60] [--clients 16]
+    python -m bench.serving [--chunks 100000] [--seconds 60] [--clients 16] [--with MUNIMENT_ROOM__SETTING=VALUE]
 
 One client whose queries are all new, and many of whose queries most come again; k6 asks, on the same processors.
+`--with` starts the server with other settings, such as another reranker, and says so in the names of the rows.
 """
 
 import argparse
@@ -33,16 +34,17 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--with", nargs="+", default=[], dest="settings", metavar="NAME=VALUE")
     asked = parser.parse_args()
     report.header()
     data = filled(asked.chunks)
     with tempfile.TemporaryDirectory() as work:
         log, reply = Path(work) / "log", Path(work) / "reply.json"
-        with server(data, log) as running:
+        with server(data, log, dict(said.split("=", 1) for said in asked.settings)) as running:
             _warm(running.address, running.key, reply)
             ours = k6.Target(running.address, running.key, running.pid)
             with _bare(reply) as ceiling:
-                corpus = f"S3 search, {asked.chunks} chunks"
+                corpus = " ".join(["S3 search,", *asked.settings, f"{asked.chunks} chunks"])
                 short = asked.seconds / 4
                 show(f"{corpus}, 1 client, new queries", ours, ceiling, k6.Load(1, short))
                 show(

@@ -10,6 +10,7 @@ their own process. Ingestion is taken in turn, searches a few queries at a time,
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -155,6 +156,8 @@ def main() -> None:
     for name in names:
         environment(name, PIPELINES[name])
     report.header()
+    if os.getloadavg()[0] > len(os.sched_getaffinity(0)) / 2:
+        print("the machine is busy: what waits for all processors at once, as PyTorch does, suffers most from it")
     for folder in asked.sets:
         documents = [document for document in evaldata.documents(folder) if document.text.strip()]
         questions = judged.questions(folder, asked.queries, there={document.id for document in documents})

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 from bench import evaldata, report
 from bench.house import admin, collection, house, ingest
 from bench.opened import BareEngine, Watched
@@ -24,14 +25,14 @@ from muniment.embedding.contract import Embedding, EmbedQueries
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.database import open_database
 from muniment.kernel.house import Builder
+from muniment.retrieval.build import RetrievalSettings
 from muniment.retrieval.contract import Retrieval, Search
-from muniment.retrieval.fusion import fuse
-from muniment.text.terms import terms
-from muniment.vectors import bm25
+from muniment.retrieval.ranking import judged
+from muniment.vectors import keywords
 from muniment.vectors.contract import AnyOf, Vectors
-from muniment.vectors.engine.engine import EngineQuery, Matching, Nearest
+from muniment.vectors.engine.engine import Gathering
 
-CANDIDATES = 100
+CANDIDATES = RetrievalSettings().candidates
 LIMIT = 10
 
 
@@ -80,7 +81,7 @@ async def measure(data: Path, count: int) -> None:
 
 
 class Script:
-    """What somebody would write who has one user and no walls: embed, ask the engine once, fuse, look up."""
+    """What somebody would write who has one user and no walls: embed, ask the engine once, judge, look up."""
 
     def __init__(
         self, embedding: Embedding, engine: BareEngine, index: str, who: Caller, texts: dict[UUID, str]
@@ -92,11 +93,11 @@ class Script:
     async def search(self, query: str) -> Sequence[str]:
         """The ten best texts."""
         vector = (await self._embedding.embed_queries(EmbedQueries(texts=(query,)))).vectors[0]
-        keywords = bm25.of_query(map(bm25.term_id, terms(query)))
-        asked: list[EngineQuery] = [Nearest(vector, CANDIDATES), Matching(keywords, CANDIDATES)]
-        dense, words = await self._engine.search(self._index, asked, self._filter)
-        ranked = fuse({p.id.hex: p.score for p in dense}, {p.id.hex: p.score for p in words})
-        return [self._texts[UUID(place.id)] for place in ranked[:LIMIT]]
+        families = dict(zip(keywords.FAMILIES, keywords.of_query(query), strict=True))
+        found = await self._engine.gather(self._index, Gathering(vector, families, CANDIDATES), self._filter)
+        signals = dict(zip(found.signals, found.scores.astype(np.float64), strict=True))
+        best = np.argsort(-judged(signals, found.documents).scores, kind="stable")[:LIMIT]
+        return [self._texts[found.ids[place]] for place in best]
 
 
 async def _texts(data: Path) -> dict[UUID, str]:
