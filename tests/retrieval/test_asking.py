@@ -31,6 +31,20 @@ async def test_words_in_quotes_are_said_exactly_or_nothing_is_found(office: Offi
     assert "b.md" in keys(await search(office, "lease renewal", mode=mode))
 
 
+async def test_a_question_that_mentions_what_nothing_says_is_asked_without_the_quotes(office: Office) -> None:
+    await office.put("ada", "a.md", "The series is shown by a channel of the sky.")
+    await office.put("ada", "b.md", "Another one is shown by Sky Radio.")
+    asked = 'Which channel shows the series named "{}"?'
+    held = await search(office, asked.format("sky radio"))
+    assert (keys(held), held.corrected) == (["b.md"], None)
+    mentioned = await search(office, asked.format("Rise of the Beetle"))
+    assert set(keys(mentioned)) == {"a.md", "b.md"}
+    assert mentioned.corrected == "Which channel shows the series named Rise of the Beetle?"
+    sentence = '"Which of the channels shows the series of that name today?"'
+    assert (await search(office, sentence)).hits
+    assert (await search(office, sentence, mode="keyword")).hits == ()
+
+
 async def test_a_phrase_is_found_behind_many_that_only_hold_its_words(office: Office) -> None:
     await office.put(
         "ada", "many.md", "\n\n".join(f"# Part {n}\n\nrenewal lease renewal lease" for n in range(150))

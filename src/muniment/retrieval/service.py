@@ -19,7 +19,8 @@ from muniment.retrieval.reranking.judging import Judging
 from muniment.retrieval.scope import Asked, Scope, Scoping
 from muniment.retrieval.slips import without_slips
 from muniment.retrieval.steps import Steps
-from muniment.text.phrases import asked
+from muniment.text.phrases import Asked as Quoting
+from muniment.text.phrases import asked, mentions
 from muniment.vectors.contract import IndexMissing, TermWeights, Vectors, WeighTerms
 
 _log = get_logger(__name__)
@@ -85,19 +86,26 @@ class HybridRetrieval:
         with steps.of("embed"):
             vectors = await self._embedded(request, scope, degraded)
         look = Look(request, scope, vectors, said.phrases)
-        hits, corrected = (await self._judged(look, steps, degraded), None) if caller().tokens else ([], None)
-        if not hits and request.mode == "keyword" and not said.phrases:
-            corrected = await self._without_slips(look)
-            if corrected is not None:
-                mended = look._replace(request=request.model_copy(update={"query": corrected}))
-                hits = await self._judged(mended, steps, degraded)
+        hits = await self._judged(look, steps, degraded) if caller().tokens else []
+        mended = None if hits else await self._mended(look, said)
+        if mended is not None:
+            hits = await self._judged(mended, steps, degraded)
         return Hits(
             hits=tuple(hits),
             took_ms=steps.took_ms,
             timings=steps.timings,
-            corrected=corrected if hits else None,
+            corrected=mended.request.query if hits and mended is not None else None,
             degraded=tuple(degraded),
         )
+
+    async def _mended(self, look: Look, said: Quoting) -> Look | None:
+        """What was probably meant, where nothing was found: without the slip, or without quotes that only mention."""
+        if not caller().tokens:
+            return None
+        if look.request.mode != "keyword":
+            return look._replace(phrases=()) if look.phrases and mentions(said) else None
+        query = None if look.phrases else await self._without_slips(look)
+        return None if query is None else look._replace(request=look.request.model_copy(update={"query": query}))
 
     async def _without_slips(self, look: Look) -> str | None:
         """The query as it was probably meant; only where a word of it stands in nothing that the caller reads."""

@@ -4,13 +4,14 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from muniment.text.terms import is_unspaced
+from muniment.text.terms import is_unspaced, words
 
 _PAIRS = [
     ('"', '"'), ("\u201c", "\u201d"), ("\u201e", "\u201c"), ("\u201e", "\u201d"), ("\u201d", "\u201d"),
     ("\u00ab", "\u00bb"), ("\u00bb", "\u00ab"), ("\u300c", "\u300d"),
 ]  # fmt: skip
 _QUOTED = re.compile("|".join(f"{a}[^{a}{b}]*{b}" for a, b in _PAIRS))
+_LONGEST_DEMANDED = 8
 _ALIKE = str.maketrans(
     {"\u2019": "'", "\u02bc": "'", "\u2010": "-", "\u2011": "-", "\u00ad": None, "\u200b": None}
 )
@@ -21,6 +22,12 @@ class Asked(NamedTuple):
 
     text: str
     phrases: tuple[str, ...]
+
+
+def mentions(said: Asked) -> bool:
+    """Whether a question mentions what it quotes, rather than demands it: it says more, or quotes a sentence."""
+    quoted = [len(words(phrase)) for phrase in said.phrases]
+    return len(words(said.text)) > sum(quoted) or max(quoted, default=0) > _LONGEST_DEMANDED
 
 
 def asked(query: str) -> Asked:
