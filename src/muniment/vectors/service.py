@@ -10,6 +10,7 @@ import numpy as np
 
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Invalid
+from muniment.text.query import query_language, query_terms
 from muniment.text.terms import terms
 from muniment.vectors import bm25, keywords
 from muniment.vectors.contract import (
@@ -28,6 +29,7 @@ from muniment.vectors.contract import (
     Filter,
     Found,
     GatherCandidates,
+    KeywordQuery,
     Mark,
     NotAfter,
     Payload,
@@ -51,6 +53,7 @@ from muniment.vectors.engine.engine import (
     Nearest,
     nothing,
 )
+from muniment.vectors.languages import LanguagesInUse
 from muniment.vectors.readers import TokensInUse
 
 _LARGEST_INTEGER = 2**63 - 1
@@ -64,6 +67,7 @@ class EngineVectors:
         self._engine = engine
         self._average_length = average_length
         self._tokens = TokensInUse(engine)
+        self._languages = LanguagesInUse(engine)
 
     async def ensure(self, request: EnsureIndex) -> Nothing:
         """Make the index unless it is there."""
@@ -77,6 +81,7 @@ class EngineVectors:
             _require_payload(point.payload, required=("readers", *_NAMES))
         points = await asyncio.to_thread(self._analysed, request.points)
         self._tokens.note(request.index, (point.payload for point in request.points))
+        self._languages.note(request.index, (point.payload for point in request.points))
         await self._engine.upsert(request.index, points, request.vectors)
         return Nothing()
 
@@ -89,14 +94,19 @@ class EngineVectors:
         """Durable, and in force for every search that starts after the answer."""
         _require_payload(request.payload, required=())
         self._tokens.note(request.index, (request.payload,))
+        self._languages.note(request.index, (request.payload,))
         await self._engine.set_payload(request.index, _checked(request.filter), request.payload)
         return Nothing()
 
     async def search(self, request: SearchPoints) -> Found:
         """One round trip for all queries that can find anything."""
-        queries = [_query(query) for query in request.queries]
-        asked = [query for query in queries if query is not None]
         readable = await self._readable(request)
+        languages: tuple[str, ...] = ()
+        if any(isinstance(query, KeywordQuery) for query in request.queries):
+            said = {q.language for q in request.queries if isinstance(q, KeywordQuery) and q.language}
+            languages = await self._languages.among(request.index, readable, sorted(said))
+        queries = [_query(query, languages) for query in request.queries]
+        asked = [query for query in queries if query is not None]
         lists = iter(await self._engine.search(request.index, asked, readable) if asked and readable else ())
         return Found(lists=tuple(() if query is None else next(lists, ()) for query in queries))
 
@@ -104,9 +114,11 @@ class EngineVectors:
         """What a ranking chooses from, with all that it judges by, in one round trip."""
         if request.vector is not None:
             _require_sound(request.vector, 1)
-        families = dict(zip(keywords.FAMILIES, keywords.of_query(request.text, request.languages), strict=True))
+        readable = await self._readable(request)
+        languages = await self._languages.among(request.index, readable, request.languages)
+        families = dict(zip(keywords.FAMILIES, keywords.of_query(request.text, languages), strict=True))
         vector = None if request.vector is None else request.vector[0]
-        asked, readable = Gathering(vector, families, request.pool), await self._readable(request)
+        asked = Gathering(vector, families, request.pool)
         found = await self._engine.gather(request.index, asked, readable) if readable else nothing(asked)
         return Candidates(
             ids=tuple(found.ids),
@@ -127,8 +139,10 @@ class EngineVectors:
 
     async def weigh(self, request: WeighTerms) -> TermWeights:
         """The engine's own IDF, so that it is what keyword scores are made of."""
-        distinct = list(dict.fromkeys(terms(request.text, request.language)))
         readable = await self._readable(request)
+        named = (request.language,) if request.language else ()
+        languages = await self._languages.among(request.index, readable, named)
+        distinct = list(dict.fromkeys(terms(request.text, query_language(request.text, languages))))
         weights = dict.fromkeys(distinct, math.nan)
         if readable:
             found = await self._engine.weigh(request.index, [bm25.term_id(term) for term in distinct], readable)
@@ -169,11 +183,11 @@ class EngineVectors:
         ]
 
 
-def _query(query: AnyQuery) -> EngineQuery | None:
+def _query(query: AnyQuery, languages: Sequence[str]) -> EngineQuery | None:
     if isinstance(query, DenseQuery):
         _require_sound(query.vector, 1)
         return Nearest(query.vector[0], query.limit)
-    words = bm25.of_query(map(bm25.term_id, terms(query.text, query.language)))
+    words = bm25.of_query(map(bm25.term_id, query_terms(query.text, languages)))
     return Matching(words, query.limit) if len(words.indices) else None
 
 
