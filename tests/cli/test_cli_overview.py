@@ -11,6 +11,7 @@ HEALTH = {
     "numbers": {
         "documents": 1240, "chunks": 18_300, "size_bytes": 3_200_000, "versions_retired": 7,
         "ingested_last_minute": 30, "runs_queued": 55, "runs_running": 5, "runs_failed": 2,
+        "event_loop_lag_ms": 12,
     },
 }  # fmt: skip
 
@@ -22,6 +23,7 @@ def test_one_screen_says_what_is_well_what_is_not_and_when_it_will_be_done():
     assert told["documents"] == "1,240, 18,300 chunks, 3.2 MB, 7 replaced versions"
     assert told["queue"] == "55 waiting, 5 at work, 30 done in the last minute, about 2 min left"
     assert told["dead letters"] == "2 (`muniment dead-letters list`)"
+    assert told["answers"] == "at most 12 ms late in the last minute"
     assert told["model minilm"] == "fetching: 1 of 4 MB"
 
 

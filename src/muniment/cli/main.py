@@ -14,6 +14,7 @@ from muniment.cli import (
     documents,
     evaluating,
     machine,
+    models,
     operate,
     people,
     runs,
@@ -31,7 +32,6 @@ app = typer.Typer(
     epilog="First steps: [bold]muniment up[/bold], then in another terminal "
     "[bold]muniment add FOLDER[/bold] and [bold]muniment ask 'a question'[/bold].",
 )
-models = typer.Typer(no_args_is_help=True, help="Models: which there are, and bringing one in by hand.")
 config = typer.Typer(no_args_is_help=True, help="Settings.")
 
 
@@ -68,8 +68,6 @@ app.command()(sign_in.login)
 app.command()(sign_in.logout)
 app.command()(sign_in.servers)
 people.users.command("password")(operate.users_password)
-models.command("list")(operate.models_list)
-models.command("add")(operate.models_add)
 config.command("show")(operate.config_show)
 app.add_typer(documents.app, name="documents")
 app.add_typer(collections.app, name="collections")
@@ -78,7 +76,7 @@ app.add_typer(people.groups, name="groups")
 app.add_typer(people.keys, name="keys")
 app.add_typer(runs.app, name="runs")
 app.add_typer(runs.letters, name="dead-letters")
-app.add_typer(models, name="models")
+app.add_typer(models.models, name="models")
 app.add_typer(config, name="config")
 
 

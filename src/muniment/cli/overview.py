@@ -25,6 +25,8 @@ def overview(health: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines += _documents(numbers)
     if "points" in numbers:
         lines.append(("index", f"{numbers['points']:,} points in {numbers['indexes']} indexes"))
+    if "event_loop_lag_ms" in numbers:
+        lines.append(("answers", f"at most {numbers['event_loop_lag_ms']:,} ms late in the last minute"))
     for room in rooms.values():
         for name, told in room.get("preparing", {}).items():
             total = f" of {told['total']:,}" if told["total"] else ""

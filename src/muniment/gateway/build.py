@@ -10,6 +10,7 @@ from muniment.collections.contract import Collections
 from muniment.documents.contract import Documents
 from muniment.gateway.contract import Gateway
 from muniment.gateway.edge import Rooms, edge
+from muniment.gateway.loop_lag import LoopLag
 from muniment.gateway.monitoring import Probe
 from muniment.gateway.settings import GatewaySettings
 from muniment.generation.contract import Generation
@@ -46,9 +47,11 @@ async def build(
 ) -> AsyncIterator[Gateway]:
     """The public table over the rooms, mounted on the house's application."""
     rooms = Rooms(identity, collections, documents, models, vectors, retrieval, knowledge, generation)
-    application = edge(settings, ground.blobs, rooms, probes(rooms, ground.peers))
+    lag = LoopLag()
+    application = edge(settings, ground.blobs, rooms, probes(rooms, ground.peers), lag)
     ground.mount(application)
-    yield HttpGateway(application)
+    async with ground.running("event loop lag", lag.watch):
+        yield HttpGateway(application)
 
 
 def probes(rooms: Rooms, peers: Mapping[str, Transport]) -> dict[str, Probe]:

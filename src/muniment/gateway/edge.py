@@ -19,6 +19,7 @@ from muniment.gateway.compositions import CollectionCalls, LetterCalls, RunCalls
 from muniment.gateway.content import content_handler, picture_handler
 from muniment.gateway.endpoint import Address, Handler, admitted, json_handler
 from muniment.gateway.headers import SafeHeaders
+from muniment.gateway.loop_lag import LoopLag
 from muniment.gateway.monitoring import Monitoring, Probe, bounded
 from muniment.gateway.openapi import openapi
 from muniment.gateway.pages import document, pages
@@ -58,7 +59,13 @@ class Rooms:
     generation: Generation
 
 
-def edge(settings: GatewaySettings, blobs: Blobs, rooms: Rooms, probes: Mapping[str, Probe]) -> ASGIApp:
+def edge(
+    settings: GatewaySettings,
+    blobs: Blobs,
+    rooms: Rooms,
+    probes: Mapping[str, Probe],
+    lag: LoopLag | None = None,
+) -> ASGIApp:
     """The whole edge as an ASGI application."""
     gate = Gate(rooms.identity, rooms.collections)
     uploads = Uploads(settings, blobs, rooms.collections, rooms.documents)
@@ -68,7 +75,7 @@ def edge(settings: GatewaySettings, blobs: Blobs, rooms: Rooms, probes: Mapping[
         seconds: float = getattr(settings, f"{row.patience}_seconds")
         handle = uploads.multipart if row.name in FORMS else _handler(row, settings, blobs, rooms, calls)
         addresses.setdefault(row.path, {})[row.method] = admitted(row, gate, seconds, handle)
-    monitoring = Monitoring(gate, probes, open_on_loopback=settings.open_monitoring_on_loopback)
+    monitoring = Monitoring(gate, probes, lag, open_on_loopback=settings.open_monitoring_on_loopback)
     plain = pages() | {
         "/openapi.json": document(reference),
         "/health": bounded(settings.request_seconds, monitoring.health),

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from muniment.documents.contract import DocumentsStatus
 from muniment.gateway.authenticate import Gate
 from muniment.gateway.endpoint import Handler, json_answer
+from muniment.gateway.loop_lag import LoopLag
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.deadline import deadline
 from muniment.kernel.problems import Problem
@@ -28,8 +29,11 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 class Monitoring:
     """Answers `/health` and `/metrics`. `probes`: for each room a cheap call that says whether it answers."""
 
-    def __init__(self, gate: Gate, probes: Mapping[str, Probe], *, open_on_loopback: bool) -> None:
+    def __init__(
+        self, gate: Gate, probes: Mapping[str, Probe], lag: LoopLag | None = None, *, open_on_loopback: bool
+    ) -> None:
         self._gate, self._probes, self._open_on_loopback = gate, probes, open_on_loopback
+        self._lag = lag
 
     async def health(self, http: Request) -> Response:
         """Each room's state, and the numbers that rooms told with it."""
@@ -37,7 +41,7 @@ class Monitoring:
         with calling_as(Caller.system("gateway")):
             told = await asyncio.gather(*(_probe(probe) for probe in self._probes.values()))
         rooms: dict[str, dict[str, Any]] = {}
-        numbers: dict[str, int] = {}
+        numbers: dict[str, int] = {} if self._lag is None else {"event_loop_lag_ms": self._lag.worst_ms}
         for room, reply in zip(self._probes, told, strict=True):
             if isinstance(reply, Problem):
                 rooms[room] = {"status": "down", "detail": reply.detail or reply.title}
