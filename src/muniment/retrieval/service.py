@@ -99,7 +99,7 @@ class HybridRetrieval:
         )
 
     async def _mended(self, look: Look, said: Quoting) -> Look | None:
-        """What was probably meant, where nothing was found: without the slip, or without quotes that only mention."""
+        """What was probably meant where nothing was found: without the slip, or without quotes that mention."""
         if not caller().tokens:
             return None
         if look.request.mode != "keyword":
