@@ -99,6 +99,8 @@ def search(
     if asked.as_json:
         print_json(answer)
         return
+    if answer["corrected"]:
+        err.print(plain(f"nothing matches that; this is for: {answer['corrected']}"))
     for place, hit in enumerate(answer["hits"], 1):
         for line in hit_lines(place, hit):
             out.print(line)
