@@ -116,10 +116,10 @@ class HybridRetrieval:
             filters=request.filters,
             as_of=request.as_of,
         )
-        unknown = (await self.weigh(weighed)).unknown
-        if not unknown:
+        weights = await self.weigh(weighed)
+        if not weights.unknown:
             return None
-        return await without_slips(self._vectors, self._documents, request.query, look.scope, unknown)
+        return await without_slips(self._vectors, self._documents, request.query, look.scope, weights)
 
     async def weigh(self, request: Weigh) -> Weights:
         """As the contract says. Over several indexes a term weighs what it weighs where it is most common."""

@@ -1,12 +1,13 @@
 """A query that nothing matches, with its slips of one edit mended from what the nearest spellings say."""
 
 import asyncio
-from collections.abc import Collection
 
 from muniment.documents.contract import Documents, Hydrate
 from muniment.kernel.caller import caller
 from muniment.retrieval.candidates import chunk_id, gathered
+from muniment.retrieval.contract import Weights
 from muniment.retrieval.scope import Scope
+from muniment.text.terms import language_of
 from muniment.text.typo import mended
 from muniment.vectors.contract import GatherCandidates, Vectors
 
@@ -16,9 +17,9 @@ _READ = 20
 
 
 async def without_slips(
-    engine: Vectors, documents: Documents, query: str, scope: Scope, unknown: Collection[str]
+    engine: Vectors, documents: Documents, query: str, scope: Scope, weights: Weights
 ) -> str | None:
-    """The query as it was probably meant, or None; `unknown` are its terms that nothing visible holds."""
+    """The query as it was probably meant, or None; `weights` are its own, in the language that it was read in."""
     asked = [
         GatherCandidates(
             index=place.name,
@@ -40,4 +41,4 @@ async def without_slips(
         return None
     read = (await documents.hydrate(Hydrate(chunks=nearest))).passages.values()
     texts = [f"{p.document.title} {' '.join(p.chunk.section)} {p.chunk.text}" for p in read]
-    return mended(query, unknown, texts, scope.language)
+    return mended(query, weights.unknown, texts, language_of(query, weights.weights))
