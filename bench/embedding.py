@@ -19,7 +19,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
-from bench import evaldata, report
+from bench import embedding_load, evaldata, report
 from bench.peers import ENVIRONMENTS, Peer, environment, is_made
 from tokenizers import Tokenizer
 
@@ -38,6 +38,7 @@ from muniment.models.fetch import fetch_wheel
 HERE = Path(__file__).parent
 PEER = "sentence-transformers"
 CHUNK_TOKENS = 200
+QUERIES = 100
 BARE = {f"bare ONNX Runtime, batches of {budget} tokens": budget for budget in (1024, 3200)}
 Round = Callable[[], Awaitable[float]]
 
@@ -115,6 +116,7 @@ async def measure(arguments: argparse.Namespace) -> None:
     """Print the table."""
     async with build_models(ModelsSettings()) as models, build_embedding(EmbeddingSettings(), models) as service:
         await compare(arguments, await files_of(models), local(Embedding, service))
+        await embedding_load.compare(models, QUERIES)
 
 
 async def compare(arguments: argparse.Namespace, files: EmbeddingFiles, embedding: Embedding) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.embedding.batching import batches, padded, windows
-from muniment.embedding.machine import threads_for, threads_here
+from muniment.embedding.machine import cores_of, threads_for, threads_here
 from muniment.embedding.recent import Recent, Row
 
 
@@ -52,6 +52,12 @@ def test_padding_is_masked() -> None:
 def test_threads_keep_to_the_share_of_the_machine(cpus: int, quota: str, threads: int) -> None:
     assert threads_for(cpus, quota) == threads
     assert threads_here() >= 1
+
+
+def test_processors_of_one_core_count_once() -> None:
+    assert cores_of({0: "0,4", 4: "0,4", 1: "1,5", 5: "1,5"}) == 2
+    assert cores_of({1: "1,5"}) == 1, "what the others do is not known"
+    assert cores_of({0: "", 1: "", 2: ""}) == 3
 
 
 def test_the_cache_forgets_what_was_not_asked_for_the_longest() -> None:

@@ -1,9 +1,11 @@
 """How many threads this process may use at once."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 _MOST = 16
 """A small model gains nothing from more."""
 
@@ -16,7 +18,22 @@ def threads_for(cpus: int, quota: str) -> int:
     return min(cpus, _MOST)
 
 
+def cores_of(siblings: Mapping[int, str]) -> int:
+    """How many cores these processors are: two that share one compute no faster than it, and wait for each other.
+
+    `siblings`: for each processor all those of its core, as the system writes them; nothing where it does not say.
+    """
+    return len({shared or str(cpu) for cpu, shared in siblings.items()})
+
+
 def threads_here() -> int:
     """The threads that suit this machine and this process's share of it."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return threads_for(cpus, _QUOTA.read_text() if _QUOTA.is_file() else "")
+    quota = _QUOTA.read_text() if _QUOTA.is_file() else ""
+    if not hasattr(os, "sched_getaffinity"):
+        return threads_for(os.cpu_count() or 1, quota)
+    return threads_for(cores_of({cpu: _shared(cpu) for cpu in os.sched_getaffinity(0)}), quota)
+
+
+def _shared(cpu: int) -> str:
+    file = Path(_SIBLINGS.format(cpu))
+    return file.read_text().strip() if file.is_file() else ""
