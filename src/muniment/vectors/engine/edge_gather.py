@@ -11,6 +11,7 @@ from qdrant_edge import HasIdCondition, IdfParams, Query, QueryBatchRequest, Que
 from muniment.vectors.contract import Filter, Signal
 from muniment.vectors.engine.edge_config import DENSE_SEARCH
 from muniment.vectors.engine.edge_filter import edge_filter
+from muniment.vectors.engine.edge_memory import Corpus
 from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
 
@@ -28,7 +29,7 @@ class _Side(NamedTuple):
 
 def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     """One batch brings the candidates, a second, over them alone, the scores that the first did not bring."""
-    sides = _sides(index, asked, index.memory.corpus(index.shard, condition).filter)
+    sides = _sides(index, asked, index.memory.corpus(index.shard, condition))
     allowed = edge_filter(condition)
     lists = _scores(index, [(side, allowed, asked.pool) for side in sides])
     ids = list(dict.fromkeys(point for scores in lists for point in scores))
@@ -57,7 +58,7 @@ def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     )
 
 
-def _sides(index: OpenIndex, asked: Gathering, corpus: EdgeFilter) -> list[_Side]:
+def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
     sides = []
     if asked.vector is not None:
         index.require(len(asked.vector))
@@ -66,7 +67,8 @@ def _sides(index: OpenIndex, asked: Gathering, corpus: EdgeFilter) -> list[_Side
     for signal, keywords in asked.families.items():
         if len(keywords.indices):
             matching = Query.Nearest(sparse(keywords), using=KEYWORDS)
-            sides.append(_Side(signal, matching, SearchParams(idf=IdfParams(corpus=corpus)), sparse=True))
+            points = corpus.grams if signal == "grams" else corpus.words
+            sides.append(_Side(signal, matching, SearchParams(idf=IdfParams(corpus=points)), sparse=True))
     return sides
 
 

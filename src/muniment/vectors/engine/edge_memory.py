@@ -12,6 +12,9 @@ from muniment.vectors.engine.edge_filter import edge_filter
 _CORPUS_POINTS = 4096
 """IDF then tells what one point in 4,000 holds from what none does; all points, exactly, where they are fewer."""
 
+_CORPUS_POINTS_OF_GRAMS = 1024
+"""There are many of them and none is rare, so that fewer points tell as much and cost less."""
+
 _MOST_CORPORA = 128
 _MOST_DOCUMENTS = 100_000
 
@@ -28,9 +31,11 @@ class Corpus:
         found, more = shard.scroll(
             ScrollRequest(limit=_CORPUS_POINTS, filter=edge_filter(condition), with_payload=False)
         )
-        self.ids = frozenset(record.id for record in found if isinstance(record.id, UUID))
+        ids = [record.id for record in found if isinstance(record.id, UUID)]
+        self.ids = frozenset(ids)
         self.whole = more is None
-        self.filter = EdgeFilter(must=[HasIdCondition(set(self.ids))])
+        self.words = EdgeFilter(must=[HasIdCondition(set(ids))])
+        self.grams = EdgeFilter(must=[HasIdCondition(set(ids[:_CORPUS_POINTS_OF_GRAMS]))])
 
 
 class Memory:

@@ -44,7 +44,7 @@ def search(index: OpenIndex, queries: Sequence[EngineQuery], condition: Filter) 
     for query in queries:
         if isinstance(query, Nearest):
             index.require(len(query.vector))
-    corpus = index.memory.corpus(index.shard, condition).filter
+    corpus = index.memory.corpus(index.shard, condition).words
     requests = [_request(query, allowed, corpus) for query in queries]
     found = index.shard.query_batch(QueryBatchRequest(requests))
     return [_ranked(points) for points in found]
@@ -68,7 +68,7 @@ def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArr
     corpus = index.memory.corpus(index.shard, condition)
     points = len(corpus.ids)
     holders: dict[int, int] = {}
-    for at, best in _best(index, term_ids, None, corpus.filter).items():
+    for at, best in _best(index, term_ids, None, corpus.words).items():
         held = named(best.vector, KEYWORDS)
         idf = best.score / held.values[held.indices.index(term_ids[at])]
         # Whole numbers again, so that the last digit, too, tells nothing of who the holder was.
