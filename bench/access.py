@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -144,7 +145,10 @@ async def measure(case: Case) -> None:
             if there
         ]
         work = f"Q6 {case.name}, {len(case.readers)} readers, {asked} searches, {mode}"
-        report.row(f"{work}: leaks", len(leaks), "hits", limit="0", of=len(hits))
+        empty = [reader.name for reader in case.readers for query in found[reader.name][mode] if not query]
+        report.row(
+            f"{work}: leaks", len(leaks), "hits", limit="0", of=len(hits), without_hits=dict(Counter(empty))
+        )
         report.row(
             f"{work}: ten best", float(np.mean(shares)), "", beside="their part alone", baseline=1.0,
             limit=">= 0.99", samples=shares,
