@@ -1,5 +1,6 @@
 """Models in ONNX form from a folder: what their files say is what they do, compared with plain numpy."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from kit.tiny_onnx import INPUTS, bert_graph, bpe, expected, folder_of, pooling,
 from muniment.kernel.local import local
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Invalid
+from muniment.models import convert
+from muniment.models.building import Build, Built
 from muniment.models.contract import (
     AddModel,
     EmbeddingFiles,
@@ -182,6 +185,26 @@ async def test_weights_beside_the_graph_stay_within_the_folder(tmp_path: Path) -
         (folder / "onnx" / "model.onnx").write_bytes(model.SerializeToString())
         with pytest.raises(ModelBroken, match="outside"):
             await add(tmp_path, folder)
+
+
+async def test_a_graph_too_large_for_its_format_keeps_its_weights_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def here(request: Build) -> Built:
+        return await asyncio.to_thread(convert.build, request)
+
+    monkeypatch.setattr("muniment.models.importing._MOST_INLINE_BYTES", 10_000)
+    monkeypatch.setattr("muniment.models.making.build_model", here)
+    files = await add(tmp_path, folder_of(tmp_path / "m"))
+    assert files.data is not None
+    assert path_of(files.data).parent == path_of(files.graph).parent
+    assert path_of(files.graph).stat().st_size < path_of(files.data).stat().st_size
+    rows = ids_of(files)
+    assert np.allclose(run(files, rows), np.stack([expected(row) for row in rows]), atol=1e-5)
+    path_of(files.data).write_bytes(b"damaged")
+    again = await add(tmp_path, tmp_path / "m")
+    assert again == files
+    assert path_of(files.data).stat().st_size == files.data.size_bytes
 
 
 async def test_a_cross_encoder_is_a_reranker(tmp_path: Path) -> None:

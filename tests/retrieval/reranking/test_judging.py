@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from muniment.embedding.contract import Rerank, Reranked
 from muniment.kernel.problems import Problem
 from muniment.models.contract import ModelBroken
-from muniment.retrieval.contract import Hit
+from muniment.retrieval.contract import Explanation, Hit, Part
 from muniment.retrieval.reranking.cross_encoder import CrossEncoder
 from muniment.retrieval.reranking.judging import Judging, in_unit, passage_of, reordered
 from muniment.retrieval.reranking.reranker import RerankerDown
@@ -82,6 +82,17 @@ async def test_the_best_are_put_into_the_rerankers_order() -> None:
     assert reranker.asked == [("who", *(passage_of(h) for h in hits[:3]))]
     assert passage_of(hits[0]) == "Handbook > Vault > Leases\ntext 0"
     assert await Judging(reranker, 5).judged("who", [], degraded) == []
+
+
+async def test_who_asked_to_explain_is_told_who_decided() -> None:
+    told = Explanation(says="It means the same.", parts=(Part(signal="dense", value=0.5, adds=0.5, says="near"),))
+    hits = [hit(n).model_copy(update={"explanation": told}) for n in range(4)]
+    found = await Judging(Fixed([0.2, 0.9, 0.5]), 5).judged("who", hits, [])
+    best, last = found[0].explanation, found[3].explanation
+    assert best is not None
+    assert best.says == "The reranker gave it 0.9, which decides its place. Before that: It means the same."
+    assert [(part.signal, part.value) for part in best.parts] == [("dense", 0.5), ("rerank", 0.9)]
+    assert last == told
 
 
 @pytest.mark.parametrize(

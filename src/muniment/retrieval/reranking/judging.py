@@ -9,11 +9,11 @@ from prometheus_client import Counter
 from muniment.kernel.deadline import deadline
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem
-from muniment.retrieval.contract import Hit
+from muniment.retrieval.contract import Explanation, Hit, Part
 from muniment.retrieval.reranking.reranker import Reranker, checked
 
 _log = get_logger(__name__)
-_judged = Counter("muniment_retrieval_reranked", "Searches that a reranker judged, or should have.", ["outcome"])
+_asked = Counter("muniment_retrieval_reranked", "Searches that a reranker judged, or should have.", ["outcome"])
 
 _REST_SECONDS = 5.0
 """A reranker that failed is left alone so long: else every search would wait for it in vain."""
@@ -38,7 +38,7 @@ class Judging:
             return list(hits)
         if self._clock() < self._rests_until:
             degraded.append("rerank")
-            _judged.labels("resting").inc()
+            _asked.labels("resting").inc()
             return list(hits)
         try:
             async with deadline(self._seconds):
@@ -46,11 +46,11 @@ class Judging:
             scores = checked(scores, len(best), self._reranker.name)
         except Problem as problem:
             _log.warning("not reranked", reranker=self._reranker.name, detail=problem.detail)
-            _judged.labels("failed").inc()
+            _asked.labels("failed").inc()
             self._rests_until = self._clock() + _REST_SECONDS
             degraded.append("rerank")
             return list(hits)
-        _judged.labels("judged").inc()
+        _asked.labels("judged").inc()
         return reordered(hits, scores)
 
 
@@ -64,18 +64,20 @@ def reordered(hits: Sequence[Hit], scores: Sequence[float]) -> list[Hit]:
     """The first hits by `scores`, the others behind them as they were; equal scores keep their order."""
     shown = in_unit(scores)
     order = sorted(range(len(scores)), key=lambda place: -scores[place])
-    judged = [
-        hits[place].model_copy(
-            update={
-                "score": shown[place],
-                "scores": hits[place].scores.model_copy(update={"rerank": scores[place]}),
-            }
-        )
-        for place in order
-    ]
+    judged = [_judged_hit(hits[place], scores[place], shown[place]) for place in order]
     least = min(shown, default=1.0)
     rest = [hit.model_copy(update={"score": min(hit.score, least)}) for hit in hits[len(scores) :]]
     return [*judged, *rest]
+
+
+def _judged_hit(hit: Hit, score: float, shown: float) -> Hit:
+    told = hit.explanation
+    if told is not None:
+        says = f"The reranker gave it {score:.3g}, which decides its place."
+        part = Part(signal="rerank", value=score, adds=shown, says=says)
+        told = Explanation(says=f"{says} Before that: {told.says}", parts=(*told.parts, part))
+    scores = hit.scores.model_copy(update={"rerank": score})
+    return hit.model_copy(update={"score": shown, "scores": scores, "explanation": told})
 
 
 def in_unit(scores: Sequence[float]) -> list[float]:
