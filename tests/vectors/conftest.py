@@ -1,6 +1,8 @@
-"""A vectors room with a real engine behind it."""
+"""A vectors room with a real engine behind it: whatever uses `vectors` is asked of every engine."""
 
+import os
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -12,9 +14,20 @@ from muniment.vectors.build import VectorsSettings, build
 from muniment.vectors.contract import Vectors
 from vectors.oracle import AVERAGE_LENGTH
 
+SERVER = os.environ.get("MUNIMENT_TEST_QDRANT_URL")
+ENGINES = {"edge": None, "qdrant in memory": ":memory:"} | ({"qdrant server": SERVER} if SERVER else {})
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vectors(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vectors]:
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The server's client warns that its stand-in in memory has no indexes and no graph; it needs none."""
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore::UserWarning:muniment.vectors.engine"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ENGINES.values(), ids=ENGINES.keys())
+async def vectors(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Vectors]:
     folder = tmp_path_factory.mktemp("vectors")
     ground = Ground(
         data=folder,
@@ -27,5 +40,8 @@ async def vectors(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vec
         addresses={},
         peers={},
     )
-    async with build(VectorsSettings(average_length=AVERAGE_LENGTH), ground) as service:
+    settings = VectorsSettings(
+        average_length=AVERAGE_LENGTH, url=request.param, collection_prefix=f"test-{uuid4().hex}-"
+    )
+    async with build(settings, ground) as service:
         yield local(Vectors, service)
