@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from muniment.models.contract import ModelBroken, Pooling
 
 OURS = ("ids", "mask", "positions", "kinds")
-_SENTENCE, _TOKENS = ("sentence_embedding",), ("last_hidden_state", "token_embeddings")
+GIVEN = ("embedding", "score")
+_SENTENCE, _TOKENS = ("sentence_embedding",), ("last_hidden_state", "token_embeddings", "output")
 _SOURCES = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "kinds", "position_ids": "places"}
 _WHOLE = (TensorProto.INT64, TensorProto.INT32)
 _TINY = 1e-12
@@ -52,7 +53,7 @@ def wrap_embedding(model: onnx.ModelProto, pooling: Pooling, layers: Iterable[La
     sewing = _prepared(model)
     outputs = {output.name: _rank(output) for output in model.graph.output}
     sentence = next((name for name in _SENTENCE if name in outputs), None)
-    tokens = next((name for name in _TOKENS if name in outputs), None)
+    tokens = next((name for name in _TOKENS if outputs.get(name, 2) != 2), None)  # noqa: PLR2004 - no [batch, width]
     if sentence is None and tokens is None and len(outputs) == 1:
         (only,) = outputs
         sentence, tokens = (only, None) if outputs[only] == 2 else (None, only)  # noqa: PLR2004 - [batch, width]
@@ -99,9 +100,7 @@ def _prepared(model: onnx.ModelProto) -> _Sewing:
             f"the graph takes {', '.join(inputs) or 'nothing'}; an encoder takes input_ids, attention_mask, "
             "token_type_ids, position_ids. Export it for feature extraction"
         )
-    used = {name for node in graph.node for name in (*node.input, *node.output)} | weights
-    if clash := sorted(used & {*OURS, "embedding", "score", *(n for n in used if n.startswith("ours."))}):
-        raise ModelBroken(f"the graph calls something {clash[0]!r}, a name that is needed around it")
+    _renamed(graph, {name: f"its.{name}" for name in (*OURS, *GIVEN)})
     sewing = _Sewing(graph)
     sewing.feed("Sub", ["ids", "ids"], "ours.none")
     sewing.feed("Add", ["ours.none", "positions"], "ours.places")
@@ -111,6 +110,20 @@ def _prepared(model: onnx.ModelProto) -> _Sewing:
         source = {"kinds": "ours.kinds", "places": "ours.places"}.get(_SOURCES[name], _SOURCES[name])
         sewing.feed("Cast", [source], name, to=kind)
     return sewing
+
+
+def _renamed(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    """Call what bears one of these names otherwise, also within inner graphs."""
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = names.get(name, name)
+        for place, name in enumerate(node.output):
+            node.output[place] = names.get(name, name)
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                _renamed(inner, names)
 
 
 def _pooled(sewing: _Sewing, hidden: str, pooling: Pooling) -> str:
