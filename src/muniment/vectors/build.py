@@ -9,7 +9,7 @@ from muniment.kernel.extras import late
 from muniment.kernel.house import Ground
 from muniment.kernel.settings import RoomSettings
 from muniment.vectors.contract import Vectors
-from muniment.vectors.engine.building import IndexedCopies, Sizes
+from muniment.vectors.engine.building import IndexedCopies, Terms
 from muniment.vectors.engine.engine import Engine
 from muniment.vectors.engine.processes import Processes
 from muniment.vectors.engine.proxy import ChildEngine
@@ -74,8 +74,8 @@ async def build(settings: VectorsSettings, ground: Ground) -> AsyncIterator[Vect
             yield EngineVectors(engine, average_length=settings.average_length)
         return
     processes = Processes(ground.data / "vectors", queue=settings.queue, start_seconds=settings.start_seconds)
-    sizes = Sizes(settings.index_from, settings.index_again_share, settings.quantize_from)
-    copies = IndexedCopies(processes, sizes)
+    terms = Terms(settings.index_from, settings.index_again_share, settings.quantize_from)
+    copies = IndexedCopies(processes, terms)
     async with (
         ground.running("vectors engine", processes.run),
         ground.running("vectors indexed copies", copies.run),

@@ -1,4 +1,4 @@
-"""Builds an indexed shard from a log: `python -m muniment.vectors.engine.builder FD PARENT SHARD LOG ABOUT`.
+"""Builds an indexed shard from a log: `python -m …builder FD PARENT SHARD LOG ABOUT NICENESS`.
 
 It runs on what the machine has to spare and dies with its parent; whatever it leaves is cleared.
 """
@@ -17,7 +17,6 @@ from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import LogReader, Position
 from muniment.vectors.engine.spawning import connected, serve
 
-_LOWEST_PRIORITY = 19
 _FLUSH_POINTS = 4096
 
 
@@ -59,8 +58,8 @@ class Build:
 
 async def main(arguments: list[str]) -> None:
     """Serve until the parent closes the socket."""
-    channel, parent, folder, log, about = arguments
-    os.nice(_LOWEST_PRIORITY)
+    channel, parent, folder, log, about, niceness = arguments
+    os.nice(int(niceness))
     reader, writer = await connected(channel, parent)
     build = Build(Path(folder), Path(log), layout.About.model_validate_json(about))
     answers = {"follow": build.follow, "optimize": build.optimize, "finish": build.finish}

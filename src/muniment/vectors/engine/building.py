@@ -36,13 +36,17 @@ _SHARE_OF_SIZE = 1.5
 _log = get_logger(__name__)
 
 
-class Sizes(NamedTuple):
-    """From how many points on that are not indexed a copy is built; later, also from which share of all on."""
+class Terms(NamedTuple):
+    """When a copy is built, and at whose cost.
+
+    From `index_from` points on that are not indexed; later these must also be so large a share of all.
+    """
 
     index_from: int = 20_000
     index_again_share: float = 0.2
     quantize_from: int = 100_000
     least_free_bytes: int = 256_000_000
+    niceness: int = 19
 
     def due(self, points: int, indexed: int) -> bool:
         """Whether too many points are compared one by one."""
@@ -54,13 +58,19 @@ class IndexedCopies:
     """Watches the indexes and builds one copy at a time."""
 
     def __init__(
-        self, processes: Processes, sizes: Sizes, *, look_seconds: float = 5.0, retry_seconds: float = 300.0
+        self, processes: Processes, terms: Terms, *, look_seconds: float = 5.0, retry_seconds: float = 300.0
     ) -> None:
         self._processes = processes
-        self._sizes = sizes
+        self._terms = terms
         self._look_seconds = look_seconds
         self._retry_seconds = retry_seconds
         self._not_before: dict[str, float] = {}
+        self._build: _Build | None = None
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the process that builds at the moment."""
+        return None if self._build is None else self._build.process_id
 
     async def run(self) -> None:
         """Look and build until cancelled."""
@@ -75,7 +85,7 @@ class IndexedCopies:
         status = await self._processes.ask(Frame({"operation": "status"}), writes=False)
         for index in status.head["indexes"]:
             waiting = self._not_before.get(index["name"], 0) > time.monotonic()
-            if self._sizes.due(index["points"], index["indexed"]) and not waiting:
+            if self._terms.due(index["points"], index["indexed"]) and not waiting:
                 await self._try(index["name"], index["points"])
 
     async def _try(self, index: str, points: int) -> None:
@@ -84,7 +94,7 @@ class IndexedCopies:
         folder = self._processes.folder / index
         started = time.monotonic()
         try:
-            await self._build(_Build(self._processes, index, folder, points, self._sizes, remarks))
+            await self._carry_out(_Build(self._processes, index, folder, points, self._terms, remarks))
             self._processes.remarks.pop(index)
             _log.info("index built", index=index, points=points, seconds=round(time.monotonic() - started, 1))
         except (Problem, OSError) as failure:
@@ -93,11 +103,13 @@ class IndexedCopies:
             self._not_before[index] = time.monotonic() + self._retry_seconds
             _log.warning("indexed copy given up", index=index, reason=reason, again_in=self._retry_seconds)
 
-    async def _build(self, build: "_Build") -> None:
+    async def _carry_out(self, build: "_Build") -> None:
+        self._build = build
         try:
             await build.make_while_there_is_room()
             await build.take_over()
         finally:
+            self._build = None
             await finished(asyncio.create_task(build.clear()))
 
 
@@ -110,23 +122,24 @@ class _Build:
         index: str,
         folder: Path,
         points: int,
-        sizes: Sizes,
+        terms: Terms,
         remarks: dict[str, str],
     ) -> None:
         self._processes = processes
         self._index = index
         self._folder = folder
         self._points = points
-        self._sizes = sizes
+        self._terms = terms
         self._remarks = remarks
         self._old = processes.serving(index)
         self._before = layout.about(folder)
         self._about = self._before.model_copy(
-            update={"shard": layout.following(self._before), "quantized": points >= sizes.quantize_from}
+            update={"shard": layout.following(self._before), "quantized": points >= terms.quantize_from}
         )
         self._at = Position()
         self._successor: Supervisor | None = None
         self._past: Route | None = None
+        self.process_id: int | None = None
 
     async def make_while_there_is_room(self) -> None:
         """Raises Unavailable when the disk fills; the shard that serves needs it more."""
@@ -149,8 +162,8 @@ class _Build:
             await asyncio.sleep(_DISK_LOOK_SECONDS)
 
     def _require_free(self, needed: int) -> None:
-        least = needed + self._sizes.least_free_bytes
-        free = shutil.disk_usage(self._folder).free
+        least = needed + self._terms.least_free_bytes
+        free = _free_bytes(self._folder)
         if free < least:
             raise Unavailable(f"the disk has {free // 1_000_000} MB free and it needs {least // 1_000_000} MB")
 
@@ -158,8 +171,9 @@ class _Build:
         """The copy, closed, with all that happened until the log was last looked at."""
         points = (await self._ask(self._old, "begin_copy", shard=self._about.shard)).head["points"]
         folder, log = self._folder / self._about.shard, self._folder / layout.log_of(self._about.shard)
-        about = self._about.model_dump_json()
-        async with spawned(_BUILDER, str(folder), str(log), about, patience=0) as process:
+        about, niceness = self._about.model_dump_json(), str(self._terms.niceness)
+        async with spawned(_BUILDER, str(folder), str(log), about, niceness, patience=0) as process:
+            self.process_id = process.process.pid
             copied, more = 0, True
             while more:
                 more = (await self._ask(self._old, "copy", limit=_COPY_POINTS)).head["more"]
@@ -243,3 +257,7 @@ class _Build:
     async def _replay(self, successor: Supervisor, *, last: bool = False) -> None:
         asked = {"shard": self._about.shard, "start": self._at, "most": _REPLAY_OPERATIONS, "last": last}
         self._at = Position(*(await self._ask(successor, "replay", **asked)).head["at"])
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

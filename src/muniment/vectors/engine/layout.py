@@ -68,7 +68,7 @@ def clear(paths: Iterable[Path]) -> None:
     """Remove folders and files."""
     for path in paths:
         if path.is_dir():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # what is still written to goes at the next start
         else:
             path.unlink()
 

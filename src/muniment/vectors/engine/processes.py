@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,19 +158,21 @@ class Processes:
         return {self.common, *self._running}
 
     async def _ask_all(self, frame: Frame) -> Frame:
-        served = [self.common, *{place.route.supervisor for place in self._places.values()} - {self.common}]
-        replies = [await supervisor.ask(frame, writes=False) for supervisor in served]
+        served = {name: place.route.supervisor for name, place in self._places.items()}
+        with ExitStack() as under_way:
+            for place in self._places.values():
+                under_way.enter_context(place.route.traffic.one())
+            replies = {
+                supervisor: (await supervisor.ask(frame, writes=False)).head
+                for supervisor in {self.common, *served.values()}
+            }
         found = [
-            (supervisor, status)
-            for supervisor, reply in zip(served, replies, strict=True)
-            for status in reply.head["indexes"]
-        ]
-        mine = [
             status | self.remarks.get(status["name"], {})
-            for supervisor, status in found
-            if self.serving(status["name"]) is supervisor
+            for supervisor, head in replies.items()
+            for status in head["indexes"]
+            if served.get(status["name"], self.common) is supervisor
         ]
-        return Frame(replies[0].head | {"indexes": sorted(mine, key=lambda status: str(status["name"]))})
+        return Frame(replies[self.common] | {"indexes": sorted(found, key=lambda status: str(status["name"]))})
 
 
 def _cleared(folder: Path) -> dict[str, layout.About]:
