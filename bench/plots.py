@@ -57,17 +57,22 @@ def _bars(figure: dict[str, Any]) -> Figure:
 def _lines(figure: dict[str, Any]) -> Figure:
     """A panel for each unit; both axes by powers of ten."""
     panels = figure["panels"]
-    drawn = Figure(figsize=(4.4 * len(panels), 3.2))
-    many = drawn.subplots(1, len(panels), squeeze=False)
-    for axes, (unit, series) in zip(many[0], panels.items(), strict=True):
+    high = -(-len(panels) // 2)
+    drawn = Figure(figsize=(8.8, 3.2 * high))
+    many = drawn.subplots(high, 2).flatten()
+    for empty in many[len(panels) :]:
+        empty.set_axis_off()
+    for axes, (unit, series) in zip(many, panels.items(), strict=False):
         for number, (name, points) in enumerate(series.items()):
             axes.plot(*zip(*points, strict=True), marker="o", label=name, color=COLOURS[number % len(COLOURS)])
         axes.set_xscale("log")
         axes.set_yscale("log")
+        values = [value for points in series.values() for _, value in points]
+        axes.set_ylim(min(values) / 3, max(values) * 6)  # what stays as it is shall look so; the legend is above
         axes.set_xlabel("chunks")
         axes.set_ylabel(unit)
         axes.grid(alpha=0.25, color=INK, linewidth=0.6)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left")
     drawn.suptitle(figure["title"], x=0.02, ha="left", fontsize=11)
     drawn.tight_layout()
     return drawn

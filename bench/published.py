@@ -23,7 +23,8 @@ DRAWING = ("matplotlib==3.11.2",)
 OURS = "Muniment"
 CONTENDERS = (OURS, *PIPELINES)
 PEERS = re.compile(r"peers (?P<set>\w+): (?P<what>.*)")
-GROWTH = re.compile(r"(S9 .*?),? ?(?:at )?(\d[\d_,]*) chunks(.*)")
+GROWTH = re.compile(r"S[49] (\D*)(\d[\d_,]*) chunks(.*)")
+GROWS = ("chunks/s", "s", "ms", "MB")
 HIGHER = frozenset({"nDCG@10", "recall@10", "docs/s"})
 Row = dict[str, Any]
 
@@ -56,7 +57,8 @@ def main() -> None:
     for path in set(files) - set(results.glob("*.jsonl")):
         shutil.copy(path, results)
     page = TARGET / "README.md"
-    text = "\n\n".join([machine(begun), *figures(plots), peers_table(peers), rows_table(rows)])
+    parts = [machine(begun), *figures(plots), peers_table(peers), rows_table(rows)]
+    text = "\n\n".join(part for part in parts if part)
     before, _, rest = page.read_text().partition(BEGIN)
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
@@ -152,7 +154,7 @@ def rows_table(rows: Sequence[Row]) -> str:
 
 def drawn(rows: Sequence[Row], peers: Peers) -> list[tuple[str, str]]:
     """Draw what there is; titles and files."""
-    told = [figure for figure in (*_peer_figures(peers), _growth(rows)) if figure]
+    told = [figure for figure in (*_peer_figures(peers), growth(rows)) if figure]
     TARGET.mkdir(parents=True, exist_ok=True)
     script = Path(__file__).parent / "plots.py"
     asked = json.dumps({"folder": str(TARGET), "figures": told})
@@ -182,21 +184,20 @@ def _peer_figures(peers: Peers) -> Iterable[Row]:
             yield figure | {"groups": groups, "series": series}
 
 
-def _growth(rows: Sequence[Row]) -> Row | None:
-    """S9: each measure by the number of chunks."""
-    panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
+def growth(rows: Sequence[Row]) -> Row | None:
+    """S4 and S9: each measure by the number of chunks, a panel for each unit."""
+    panels: dict[str, dict[str, list[tuple[int, float]]]] = {unit: {} for unit in GROWS}
     for row in rows:
-        if known := GROWTH.fullmatch(row["work"]):
-            name = f"{known[1].removeprefix('S9 ')}{known[3]}".strip(" :,")
+        if (known := GROWTH.fullmatch(row["work"])) and row["unit"] in panels:
+            name = f"{known[1].strip()} {known[3]}".strip(" :,")
             point = (int(re.sub(r"\D", "", known[2])), row["ours"])
-            panels.setdefault(row["unit"], {}).setdefault(name, []).append(point)
+            panels[row["unit"]].setdefault(name, []).append(point)
     grown = {
         unit: lines
         for unit, series in panels.items()
         if (lines := {name: sorted(points) for name, points in series.items() if len(points) > 1})
     }
-    title = "Growth"
-    return {"kind": "lines", "file": "growth.svg", "title": title, "panels": grown} if grown else None
+    return {"kind": "lines", "file": "growth.svg", "title": "Growth", "panels": grown} if grown else None
 
 
 def _cell(value: float | None, best: float) -> str:

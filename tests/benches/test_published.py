@@ -7,7 +7,7 @@ ROOT = str(Path(__file__).parents[2])
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from bench.published import beside_peers, lost, merged, peers_table, rows_table  # noqa: E402 - beside src
+from bench.published import beside_peers, growth, lost, merged, peers_table, rows_table  # noqa: E402 - beside src
 
 
 def row(work, ours, unit, beside="", baseline=None, limit=""):
@@ -47,3 +47,14 @@ def test_other_rows_stand_in_the_order_of_their_names_and_numbers():
     lines = rows_table([row("S10 a", 1, "ms"), row("S2 a", 2, "ms", "bare | x", 4, "< 3"), *QUALITY]).splitlines()
     assert [line.split(" ")[1] for line in lines[4:]] == ["S2", "S10"]
     assert lines[4] == "| S2 a | 2.0 ms | bare | x 4.0 | < 3 | 0.50 |".replace("bare |", "bare \\|")
+
+
+def test_growth_is_drawn_where_a_measure_has_several_sizes():
+    rows = [
+        row("S9 1,000 chunks: put into the engine", 900.0, "chunks/s"),
+        row("S4 10,000 chunks, one by one: search p50", 4.0, "ms"),
+        row("S4 1,000 chunks, one by one: search p50", 2.0, "ms"),
+        row("S4 1,000 chunks: recall@10, everything", 1.0, ""),
+    ]
+    assert growth(rows)["panels"] == {"ms": {"one by one: search p50": [(1000, 2.0), (10000, 4.0)]}}
+    assert growth(rows[:1]) is None
