@@ -13,8 +13,8 @@ from importlib import import_module
 from bench.report import Skipped, file
 
 BENCHES = (
-    "embedding", "start", "walls", "ingest", "pipeline", "serving", "answers", "busy", "scale", "ranking",
-    "passages", "access", "support", "abstention", "parsing", "large", "setup",
+    "embedding", "start", "walls", "filters", "ingest", "pipeline", "serving", "answers", "busy", "scale",
+    "ranking", "passages", "access", "support", "abstention", "parsing", "large", "setup",
 )  # fmt: skip
 KNOWN = (*BENCHES, "versus")
 WITH_PEERS = {"embedding", "parsing", "pipeline", "versus"}

@@ -182,6 +182,7 @@ class EdgeShards:
             touched = replay(index.shard, ahead(log, most))
         finally:
             log.close()
+            index.memory.clear()
         self._unflushed[name] = self._unflushed.get(name, 0) + touched
         return log.at
 

@@ -10,7 +10,6 @@ from qdrant_edge import HasIdCondition, IdfParams, Query, QueryBatchRequest, Que
 
 from muniment.vectors.contract import Filter, Signal
 from muniment.vectors.engine.edge_config import DENSE_SEARCH
-from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_memory import Corpus
 from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
@@ -29,9 +28,9 @@ class _Side(NamedTuple):
 
 def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     """One batch brings the candidates, a second, over them alone, the scores that the first did not bring."""
-    sides = _sides(index, asked, index.memory.corpus(index.shard, condition))
-    allowed = edge_filter(condition)
-    lists = _scores(index, [(side, allowed, asked.pool) for side in sides])
+    corpus = index.memory.corpus(index.shard, condition)
+    sides = _sides(index, asked, corpus)
+    lists = _scores(index, [(side, corpus.allowed, asked.pool) for side in sides])
     ids = list(dict.fromkeys(point for scores in lists for point in scores))
     full = [len(scores) == asked.pool for scores in lists]
     # A list of keywords that ends before the pool does holds every point that has any of them.

@@ -40,12 +40,11 @@ class Hit(NamedTuple):
 
 def search(index: OpenIndex, queries: Sequence[EngineQuery], condition: Filter) -> list[list[Hit]]:
     """One list for each query, in one pass over the segments."""
-    allowed = edge_filter(condition)
+    corpus = index.memory.corpus(index.shard, condition)
     for query in queries:
         if isinstance(query, Nearest):
             index.require(len(query.vector))
-    corpus = index.memory.corpus(index.shard, condition).words
-    requests = [_request(query, allowed, corpus) for query in queries]
+    requests = [_request(query, corpus.allowed, corpus.words) for query in queries]
     found = index.shard.query_batch(QueryBatchRequest(requests))
     return [_ranked(points) for points in found]
 
@@ -74,7 +73,7 @@ def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArr
         # Whole numbers again, so that the last digit, too, tells nothing of who the holder was.
         holders[at] = max(0, round((points + 1) / math.exp(idf) - 0.5))
     outside = [at for at, known in holders.items() if not known]
-    seen = _best(index, [term_ids[at] for at in outside], edge_filter(condition), None)
+    seen = _best(index, [term_ids[at] for at in outside], corpus.allowed, None)
     hidden = {at for number, at in enumerate(outside) if number not in seen}
     weights = np.full(len(term_ids), np.nan, np.float32)
     for at in holders.keys() - hidden:
