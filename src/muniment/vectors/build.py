@@ -27,7 +27,7 @@ class VectorsSettings(RoomSettings):
     url: str | None = Field(
         default=None,
         description="A Qdrant server (1.19 or newer), as in `http://qdrant:6333`, in the embedded engine's place; "
-        "needs the extra `qdrant`. Points are not moved there: reindex.",
+        "needs the extra `qdrant`. Points are not moved there; `muniment doctor --repair` makes them anew.",
     )
     api_key: SecretStr | None = Field(default=None, description="That server's key, where it wants one.")
     collection_prefix: str = Field(
