@@ -12,6 +12,7 @@ _PAIRS = [
 ]  # fmt: skip
 _QUOTED = re.compile("|".join(f"{a}[^{a}{b}]*{b}" for a, b in _PAIRS))
 _LONGEST_DEMANDED = 8
+_LONGEST_BESIDE = 16
 _ALIKE = str.maketrans(
     {"\u2019": "'", "\u02bc": "'", "\u2010": "-", "\u2011": "-", "\u00ad": None, "\u200b": None}
 )
@@ -33,7 +34,7 @@ def mentions(said: Asked) -> bool:
 def asked(query: str) -> Asked:
     """The query taken apart; a quote that is opened or closed alone, or holds no word, is plain text.
 
-    A quote within a word (`5"`, `l"eau`) opens nothing.
+    A quote within a word (`5"`, `l"eau`) opens nothing, and prose of many words quotes without demanding.
     """
     phrases: list[str] = []
     pieces: list[str] = []
@@ -49,7 +50,9 @@ def asked(query: str) -> Asked:
             phrases.append(" ".join(said.split()))
             pieces += [query[done:start], said]
             done = end
-    return Asked("".join([*pieces, query[done:]]), tuple(dict.fromkeys(phrases)))
+    text = "".join([*pieces, query[done:]])
+    beside = len(words(text)) - sum(len(words(phrase)) for phrase in phrases)
+    return Asked(text, tuple(dict.fromkeys(phrases)) if beside <= _LONGEST_BESIDE else ())
 
 
 def _is_within_word(query: str, start: int, end: int) -> bool:
