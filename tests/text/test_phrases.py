@@ -89,6 +89,6 @@ def test_no_query_is_slow(piece):
 
 
 def test_prose_of_many_words_quotes_without_demanding():
-    prose = 'When the watch begins with a "bookmark" the server goes on with the events that it has kept so far, in turn.'
+    prose = 'When the watch begins with a "bookmark" the server goes on with the events that it has kept, in turn.'
     assert asked(prose).phrases == ()
     assert asked('When does the watch begin with a "bookmark"?').phrases == ("bookmark",)
