@@ -21,7 +21,7 @@ class Keywords(NamedTuple):
     values: NDArray[np.float32]
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=65_536)
 def term_id(term: str) -> int:
     """The 32-bit id of a term: the same in every process and version, for it is what the index holds."""
     return int.from_bytes(blake2b(term.encode(), digest_size=4).digest(), "little")

@@ -46,8 +46,8 @@ _OLDEST = (1, 19)
 """The first server that takes IDF over what a filter lets through."""
 
 _RETRY_SECONDS = 1.0
-_NOT_FOUND = 404
-_CONFLICT = 409
+_NOT_FOUND, _CONFLICT = 404, 409
+_FORBIDDEN, _BUSY, _FAILED = frozenset({401, 403}), frozenset({408, 429}), 500
 
 
 class QdrantEngine:
@@ -291,7 +291,11 @@ class QdrantEngine:
             if refused.status_code == _NOT_FOUND and index:
                 self._dimensions.pop(index, None)
                 raise IndexMissing(f"there is no index {index!r}", index=index) from refused
-            raise _down(f"the Qdrant server answered {refused.status_code}: {refused.reason_phrase}") from refused
+            if refused.status_code in _FORBIDDEN:
+                raise NotAvailable("the Qdrant server does not take our key: set vectors.api_key") from refused
+            if refused.status_code in _BUSY or (refused.status_code or _FAILED) >= _FAILED:
+                raise _down(f"the Qdrant server answered {refused.status_code}") from refused
+            raise
 
     async def _checked_version(self) -> str:
         version = (await self._client.info()).version

@@ -50,6 +50,7 @@ async def create(client: AsyncQdrantClient, name: str, dimensions: int, *, lean:
             scalar=ScalarQuantizationConfig(type=ScalarType.INT8, quantile=_QUANTILE, always_ram=not lean)
         ),
         replication_factor=replicas,
+        write_consistency_factor=replicas // 2 + 1,
         strict_mode_config=StrictModeConfig(
             enabled=True,
             unindexed_filtering_retrieve=True,
