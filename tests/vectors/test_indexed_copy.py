@@ -20,6 +20,14 @@ async def filled(opened: Room, size: int = 600) -> list[UUID]:
     return [p.id for p in points]
 
 
+def lives(process: int) -> bool:
+    """Whether it runs; one that ended may wait for an init that does not look after it."""
+    if sys.platform != "linux":
+        return False
+    status = Path(f"/proc/{process}/stat")
+    return status.is_file() and status.read_text().rpartition(")")[2].split()[0] not in "ZX"
+
+
 async def test_what_happens_while_the_copy_is_built_is_all_in_it(tmp_path: Path) -> None:
     async with room(tmp_path) as opened:
         engine = opened.engine
@@ -120,9 +128,7 @@ async def test_a_server_that_is_killed_leaves_the_old_shard_and_no_builder(tmp_p
     async with room(tmp_path, never) as opened:
         assert (await opened.status()).points == 600
         assert files(tmp_path) == {"index.json", "shard"}
-        if sys.platform == "linux":
-            with pytest.raises(ProcessLookupError):
-                os.kill(builder, 0)
+        assert not lives(builder)
     async with room(tmp_path) as opened:
         assert (await opened.until(built)).indexed == 600
 
@@ -147,8 +153,7 @@ async def test_a_room_that_is_closed_ends_the_builder(tmp_path: Path) -> None:
         await opened.until(lambda status: "copied" in (status.building or ""))
         builder = opened.copies.process_id
     assert builder is not None
-    with pytest.raises(ProcessLookupError):
-        os.kill(builder, 0)
+    assert not lives(builder)
 
 
 def test_a_copy_is_due_when_much_is_compared_one_by_one() -> None:

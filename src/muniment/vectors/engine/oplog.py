@@ -41,7 +41,7 @@ class OperationLog:
             self._file, self._at = following, Position(self._at.file + 1)
         left = memoryview(encode(operation))
         while left:
-            written = os.write(self._file, left)
+            written = _write(self._file, left)
             left = left[written:]
             self._at = Position(self._at.file, self._at.offset + written)
 
@@ -101,3 +101,7 @@ def _path(folder: Path, number: int) -> Path:
 
 def _opened(folder: Path, number: int) -> int:
     return os.open(_path(folder, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _write(file: int, data: memoryview) -> int:
+    return os.write(file, data)
