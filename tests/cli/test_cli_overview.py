@@ -32,3 +32,11 @@ def test_nothing_there_is_said_without_guesses():
     told = dict(overview({"rooms": {}, "numbers": numbers}))
     assert told["documents"] == "0, 0 chunks, 0 bytes"
     assert told["queue"] == "0 waiting, 0 at work, 0 done in the last minute"
+
+
+def test_an_index_that_is_built_says_how_far_it_is():
+    numbers = {"points": 30_000, "indexes": 2, "points_indexed": 20_000}
+    rooms = {"vectors": {"status": "ok", "building": {"main": "copied 256 of 25,000 points"}}}
+    told = dict(overview({"rooms": rooms, "numbers": numbers}))
+    assert told["index"] == "30,000 points in 2 indexes, 20,000 of them in a graph"
+    assert told["index main"] == "copied 256 of 25,000 points"

@@ -24,13 +24,16 @@ def overview(health: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "documents" in numbers:
         lines += _documents(numbers)
     if "points" in numbers:
-        lines.append(("index", f"{numbers['points']:,} points in {numbers['indexes']} indexes"))
+        indexed = numbers.get("points_indexed", 0)
+        graph = f", {indexed:,} of them in a graph" if indexed else ""
+        lines.append(("index", f"{numbers['points']:,} points in {numbers['indexes']} indexes{graph}"))
     if "event_loop_lag_ms" in numbers:
         lines.append(("answers", f"at most {numbers['event_loop_lag_ms']:,} ms late in the last minute"))
     for room in rooms.values():
         for name, told in room.get("preparing", {}).items():
             total = f" of {told['total']:,}" if told["total"] else ""
             lines.append((f"model {name}", f"{told['step']}: {told['done']:,}{total} {told['unit']}"))
+        lines += [(f"index {name}", told) for name, told in room.get("building", {}).items()]
     return lines
 
 

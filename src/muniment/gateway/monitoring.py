@@ -46,7 +46,7 @@ class Monitoring:
             if isinstance(reply, Problem):
                 rooms[room] = {"status": "down", "detail": reply.detail or reply.title}
             else:
-                rooms[room] = {"status": "ok"} | _models(reply)
+                rooms[room] = {"status": "ok"} | _models(reply) | _indexes(reply)
                 numbers |= _numbers(reply)
         status = "ok" if all(room["status"] == "ok" for room in rooms.values()) else "degraded"
         return json_answer(json.dumps({"status": status, "rooms": rooms, "numbers": numbers}).encode())
@@ -105,6 +105,15 @@ def _models(reply: Any) -> dict[str, Any]:
     return told
 
 
+def _indexes(reply: Any) -> dict[str, Any]:
+    """The indexes that are being built anew, or could not be; searches go on meanwhile."""
+    if not isinstance(reply, VectorsStatus):
+        return {}
+    told = {index.name: index.building or index.problem for index in reply.indexes}
+    told = {name: words for name, words in told.items() if words}
+    return {"building": told} if told else {}
+
+
 def _numbers(reply: Any) -> dict[str, int]:
     if isinstance(reply, DocumentsStatus):
         return {
@@ -116,5 +125,9 @@ def _numbers(reply: Any) -> dict[str, int]:
             **{f"runs_{state}": count for state, count in sorted(reply.runs.items())},
         }
     if isinstance(reply, VectorsStatus):
-        return {"indexes": len(reply.indexes), "points": sum(index.points for index in reply.indexes)}
+        return {
+            "indexes": len(reply.indexes),
+            "points": sum(index.points for index in reply.indexes),
+            "points_indexed": sum(index.indexed for index in reply.indexes),
+        }
     return {}

@@ -41,11 +41,9 @@ class Copying:
     @contextmanager
     def noting(self, operation: Callable[[], Frame]) -> Iterator[None]:
         """Note what is done inside. That it cannot be noted ends the copy, never the operation."""
-        try:
-            yield
-        except BaseException:
-            self._broken = "an operation failed half-way"
-            raise
+        before, self._broken = self._broken, "an operation failed half-way"
+        yield
+        self._broken = before
         if self._broken is None:
             self._append(operation())
 
