@@ -1,16 +1,14 @@
 """What benches of retrieval share: judged questions of a set, and how good a list of documents is."""
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 from bench import evaldata
-from numpy.typing import NDArray
+
+from muniment.sdk.measures import difference, scores
 
 TOP = 10
-RESAMPLES = 2000
 
 
 class Question(NamedTuple):
@@ -39,23 +37,16 @@ def needed_first(folder: str, most: int) -> list[evaldata.Document]:
 
 
 def ndcg(found: Sequence[str], relevant: Mapping[str, float]) -> float:
-    """nDCG@10."""
-    best = sorted(relevant.values(), reverse=True)
-    return _gain([relevant.get(name, 0.0) for name in found]) / _gain(best)
+    """nDCG@10, as `muniment eval` has it."""
+    return scores(found, relevant, TOP).ndcg
 
 
 def recall(found: Sequence[str], relevant: Mapping[str, float]) -> float:
     """The share of the relevant documents among the first ten."""
-    return len(relevant.keys() & set(found[:TOP])) / len(relevant)
+    return scores(found, relevant, TOP).recall
 
 
 def interval(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    """Where nineteen of twenty paired resamples have the mean difference."""
-    differences: NDArray[np.float64] = np.subtract(ours, theirs)
-    drawn = np.random.default_rng(0).integers(0, len(differences), (RESAMPLES, len(differences)))
-    low, high = np.quantile(differences[drawn].mean(1), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _gain(gains: Sequence[float]) -> float:
-    return sum(gain / math.log2(place + 2) for place, gain in enumerate(gains[:TOP]))
+    """The 95 % interval of the mean difference, by the paired bootstrap."""
+    found = difference(theirs, ours)
+    return found.low, found.high

@@ -8,15 +8,12 @@ from bench.judged import TOP, ndcg
 from numpy.typing import NDArray
 
 from muniment.kernel.caller import caller
-from muniment.retrieval.constants import DEFAULTS, RankingWeights
+from muniment.retrieval.constants import DEFAULTS, RRF_K, RankingWeights
 from muniment.retrieval.ranking import judged
 from muniment.vectors.contract import GatherCandidates, Vectors
 
 LIST = 100
 """Chunks in each list."""
-
-RRF_K = 60
-"""Cormack, Clarke, Büttcher 2009."""
 
 Column = NDArray[np.float64]
 
