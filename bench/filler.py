@@ -1,6 +1,7 @@
 """A data folder with many chunks: real sentences repeated, random unit vectors, put in through tables and engine.
 
-Nothing is embedded, so 100,000 chunks take a minute; everything else is as an upload leaves it.
+Nothing is embedded, so 100,000 chunks take a minute, and some more until a graph holds them; everything else is
+as an upload leaves it.
 """
 
 import asyncio
@@ -23,8 +24,9 @@ from muniment.documents.pieces import chunk_rows, parent_rows, pieces_of, point_
 from muniment.kernel.caller import calling_as
 from muniment.kernel.database import Database, open_database
 from muniment.kernel.ids import new_id
-from muniment.kernel.model import now
+from muniment.kernel.model import Nothing, now
 from muniment.vectors.contract import EnsureIndex, Payload, Point, Upsert, Vectors
+from muniment.vectors.engine.building import Terms
 
 CACHE = Path(__file__).parent / ".cache"
 DIMENSIONS = 384
@@ -66,6 +68,16 @@ async def _fill(data: Path, chunks: int) -> None:
                 numbers = range(first, min(first + DOCUMENTS_AT_ONCE, chunks // CHUNKS_OF_A_DOCUMENT))
                 some = {number: [next(texts) for _ in range(CHUNKS_OF_A_DOCUMENT)] for number in numbers}
                 await _put(database, vectors, target, who.principal, some, rng)
+        await _indexed(vectors)
+
+
+async def _indexed(vectors: Vectors) -> None:
+    """Wait until no index is built anew, nor due: what is measured is a house at rest."""
+    while True:
+        indexes = (await vectors.status(Nothing())).indexes
+        if not any(index.building or Terms().due(index.points, index.indexed) for index in indexes):
+            return
+        await asyncio.sleep(1)
 
 
 def _texts() -> Iterator[str]:

@@ -63,9 +63,13 @@ async def test_what_comes_later_is_indexed_in_its_turn(tmp_path: Path) -> None:
         ids = await filled(opened)
         await opened.until(built)
         first = opened.processes.serving("main")
+        marks = [opened.engine.mark()]
         points, rows = some(500, "doc_later")
         await opened.engine.upsert("main", points, rows)
-        await opened.until(lambda status: built(status) and status.indexed == 1100)
+        while not (built(status := await opened.status()) and status.indexed == 1100):
+            marks.append(opened.engine.mark())
+        counts = [int(mark.rpartition("-")[2]) for mark in marks]
+        assert counts == sorted(counts)
         await opened.until(lambda _: files(tmp_path) == {"index.json", "shard-3"})
         assert opened.processes.serving("main") is not first
         assert first.process_id is None

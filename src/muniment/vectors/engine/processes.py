@@ -78,7 +78,7 @@ class Processes:
     @property
     def writes(self) -> int:
         """Rises with every write, as a supervisor's does."""
-        return self._past_writes + sum(supervisor.writes for supervisor in self._supervisors())
+        return self._past_writes + sum(supervisor.writes for supervisor in (self.common, *self._running))
 
     async def ask(self, frame: Frame, *, writes: bool) -> Frame:
         """The answer of the process that serves the frame's index; a frame without one asks about all of them."""
@@ -101,10 +101,11 @@ class Processes:
                 for index, about in (await asyncio.to_thread(_cleared, self.folder)).items():
                     if about.indexed:
                         self._places[index] = _Place(self.start(index, about.shard))
-                self._running[self.common] = group.create_task(self.common.run())
+                group.create_task(self.common.run())
                 self._ready.set()
         finally:
-            self._running.clear()
+            for supervisor in list(self._running):
+                self._forget(supervisor)
 
     def start(self, index: str, shard: str) -> Supervisor:
         """A process for this shard alone; nobody is led to it yet."""
@@ -115,11 +116,11 @@ class Processes:
 
     async def stop(self, supervisor: Supervisor) -> None:
         """End a process that was started, once nobody is led to it."""
-        running = self._running.pop(supervisor, None)
+        running = self._running.get(supervisor)
         if running is not None:
             running.cancel()
             await asyncio.wait({running})
-            self._past_writes += supervisor.writes
+            self._forget(supervisor)
 
     def serving(self, index: str) -> Supervisor:
         """The process that the index is in."""
@@ -154,8 +155,10 @@ class Processes:
     def _place(self, index: str) -> _Place:
         return self._places.setdefault(index, _Place(self.common))
 
-    def _supervisors(self) -> set[Supervisor]:
-        return {self.common, *self._running}
+    def _forget(self, supervisor: Supervisor) -> None:
+        # What it wrote is counted on, for a count that falls would say again what it said before other writes.
+        if self._running.pop(supervisor, None) is not None:
+            self._past_writes += supervisor.writes
 
     async def _ask_all(self, frame: Frame) -> Frame:
         served = {name: place.route.supervisor for name, place in self._places.items()}
