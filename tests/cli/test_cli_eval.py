@@ -67,6 +67,7 @@ def test_a_weight_is_learned_only_where_it_is_surely_better(asked: Any, muniment
         '{"query": "x", "relevant": []}',
         '{"query": 1, "relevant": ["a"]}',
         '{"query": "x", "relevant": {"a": "b"}}',
+        '{"query": "x", "relevant": {"a": Infinity}}',
     ],
 )
 def test_a_line_that_is_no_question_is_named(asked: Any, line: str) -> None:
@@ -77,7 +78,15 @@ def test_a_line_that_is_no_question_is_named(asked: Any, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [("--set", "prior"), ("--set", "size=2"), ("--apply",), ("--learn", "--mode", "dense")]
+    "option",
+    [
+        ("--set", "prior"),
+        ("--set", "size=2"),
+        ("--set", "prior=nan"),
+        ("--set", "candidates=2.5"),
+        ("--apply",),
+        ("--learn", "--mode", "dense"),
+    ],
 )
 def test_wrong_usage_asks_nothing(asked: Any, option: tuple[str, ...]) -> None:
     assert asked([about("anchor")], *option).returncode == 2

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import typer
+from pydantic import ValidationError
 
 from muniment.cli.content import CollectionsOption
 from muniment.cli.questions import Asking, Setting, questions
@@ -52,7 +53,7 @@ def evaluate(
         raise typer.BadParameter("--apply needs --learn and one --collection")
     if learn and (change or mode):
         raise typer.BadParameter("--learn tries settings of its own; leave --set and --mode out")
-    ranking = _ranking(change or ())
+    ranking = _ranking(change) if change else None
     judged = questions(file)
     asking_them = Asking(asked, judged, collection, depth)
     if learn:
@@ -68,19 +69,15 @@ def evaluate(
     _tell(asked, before, after, depth)
 
 
-def _ranking(changes: Sequence[str]) -> dict[str, float] | None:
-    if not changes:
-        return None
-    given: dict[str, float] = {}
-    for change in changes:
-        name, _, number = change.partition("=")
-        try:
-            given[name] = int(number) if name == "candidates" else float(number)
-        except ValueError as unfit:
-            raise typer.BadParameter(f"--set wants NAME=NUMBER, not {change!r}") from unfit
-        if name not in Ranking.model_fields:
-            raise typer.BadParameter(f"--set knows {', '.join(Ranking.model_fields)}, not {name!r}")
-    return given
+def _ranking(changes: Sequence[str]) -> dict[str, float]:
+    given = dict(change.partition("=")[::2] for change in changes)
+    try:
+        return Ranking.model_validate_strings(given).model_dump(exclude_none=True)
+    except ValidationError as unfit:
+        first = unfit.errors()[0]
+        raise typer.BadParameter(
+            f"--set {first['loc'][0]}: {first['msg']}; it knows {', '.join(Ranking.model_fields)}"
+        ) from unfit
 
 
 class _Learned(NamedTuple):
@@ -102,10 +99,8 @@ def _learned(asked: Asking, count: int) -> _Learned:
         means = [fmean(rows[place].ndcg for place in places) for rows in tried]
         return max(range(len(PRIORS)), key=lambda at: (means[at], -abs(at - _SERVERS)))
 
-    after = []
-    for place in range(count):
-        others = [other for other in range(count) if other % _FOLDS != place % _FOLDS]
-        after.append(tried[best(others)][place])
+    by_fold = [best([place for place in range(count) if place % _FOLDS != fold]) for fold in range(_FOLDS)]
+    after = [tried[by_fold[place % _FOLDS]][place] for place in range(count)]
     before = tried[_SERVERS]
     gain = difference([row.ndcg for row in before], [row.ndcg for row in after])
     chosen = PRIORS[best(range(count))]

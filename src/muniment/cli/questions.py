@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from muniment.cli.session import Session
 from muniment.cli.terminal import steps
@@ -33,7 +33,7 @@ class _Line(BaseModel):
     """A line of the file; what else it says is passed over."""
 
     query: Annotated[str, Field(min_length=1)]
-    relevant: dict[str, float] | Annotated[list[str], Field(min_length=1)]
+    relevant: dict[str, FiniteFloat] | Annotated[list[str], Field(min_length=1)]
 
 
 def questions(file: Path) -> list[Question]:
