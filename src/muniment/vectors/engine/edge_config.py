@@ -61,7 +61,12 @@ DENSE_SEARCH = SearchParams(
     quantization=QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
     acorn=AcornSearchParams(enable=True, max_selectivity=_WITHOUT_DETOUR),
 )
-"""For every dense query; where nothing is indexed or quantized it changes nothing."""
+"""For dense queries over many points; where nothing is indexed or quantized it changes nothing."""
+
+EXACT_SEARCH = SearchParams(
+    exact=True, quantization=QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
+)
+"""For dense queries over few."""
 
 
 def growing(dimensions: int) -> EdgeConfig:

@@ -9,7 +9,6 @@ from qdrant_edge import Filter as EdgeFilter
 from qdrant_edge import HasIdCondition, IdfParams, Query, QueryBatchRequest, QueryRequest, SearchParams
 
 from muniment.vectors.contract import Filter, Signal
-from muniment.vectors.engine.edge_config import DENSE_SEARCH
 from muniment.vectors.engine.edge_memory import Corpus
 from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
@@ -62,7 +61,7 @@ def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
     if asked.vector is not None:
         index.require(len(asked.vector))
         near = Query.Nearest(asked.vector.tolist(), using=DENSE)
-        sides.append(_Side("dense", near, DENSE_SEARCH, sparse=False))
+        sides.append(_Side("dense", near, corpus.near, sparse=False))
     for signal, keywords in asked.families.items():
         if len(keywords.indices):
             matching = Query.Nearest(sparse(keywords), using=KEYWORDS)

@@ -3,20 +3,24 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from qdrant_edge import EdgeShard, HasIdCondition, ScrollRequest
+from qdrant_edge import CountRequest, EdgeShard, HasIdCondition, ScrollRequest
 from qdrant_edge import Filter as EdgeFilter
 
 from muniment.vectors.contract import Filter
+from muniment.vectors.engine.edge_config import DENSE_SEARCH, EXACT_SEARCH
 from muniment.vectors.engine.edge_filter import edge_filter
 
-_CORPUS_POINTS = 4096
-"""IDF then tells what one point in 4,000 holds from what none does; all points, exactly, where they are fewer."""
+_CORPUS_POINTS = 2048
+"""IDF then tells what one point in 2,000 holds from what none does; all points, exactly, where they are fewer."""
 
 _CORPUS_POINTS_OF_GRAMS = 1024
 """There are many of them and none is rare, so that fewer points tell as much and cost less."""
 
 _FEW_POINTS = 256
 """So few are named one by one: a field without an index would be read from every point's payload."""
+
+_COMPARED_POINTS = 30_000
+"""So many are compared one by one, 0.3 ms for a thousand: a graph that is filtered this far takes longer."""
 
 _MOST_CORPORA = 128
 _MOST_DOCUMENTS = 100_000
@@ -28,7 +32,7 @@ class Corpus:
     Ids are hashes, so these are a fair sample; and what is hidden has no part in it: an index of the visible
     points alone has the same. The engine itself goes through all that a filter lets through, point by point, for
     every batch: 7 ms at 100,000 points, 70 where the filter has two conditions; over a list of ids it takes 1.
-    `allowed` is what lets the same points through as the filter.
+    `allowed` is what lets the same points through as the filter, `near` how the nearest of them are looked for.
     """
 
     def __init__(self, shard: EdgeShard, condition: Filter) -> None:
@@ -40,7 +44,12 @@ class Corpus:
         self.whole = more is None
         self.words = EdgeFilter(must=[HasIdCondition(set(ids))])
         self.grams = EdgeFilter(must=[HasIdCondition(set(ids[:_CORPUS_POINTS_OF_GRAMS]))])
+        self.near = EXACT_SEARCH if self._is_small(shard, condition) else DENSE_SEARCH
         self.allowed = self.words if self.whole and len(ids) <= _FEW_POINTS else edge_filter(condition)
+
+    def _is_small(self, shard: EdgeShard, condition: Filter) -> bool:
+        counted = CountRequest(exact=False, filter=edge_filter(condition))
+        return self.whole or shard.count(counted) <= _COMPARED_POINTS
 
 
 class Memory:

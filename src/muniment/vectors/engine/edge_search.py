@@ -23,8 +23,8 @@ from qdrant_edge import ScoredPoint as EdgeHit
 from muniment.kernel.model import Matrix
 from muniment.vectors import bm25
 from muniment.vectors.contract import Filter
-from muniment.vectors.engine.edge_config import DENSE_SEARCH
 from muniment.vectors.engine.edge_filter import edge_filter
+from muniment.vectors.engine.edge_memory import Corpus
 from muniment.vectors.engine.edge_opened import OpenIndex, named, sparse, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EngineQuery, Nearest
 
@@ -44,7 +44,7 @@ def search(index: OpenIndex, queries: Sequence[EngineQuery], condition: Filter) 
     for query in queries:
         if isinstance(query, Nearest):
             index.require(len(query.vector))
-    requests = [_request(query, corpus.allowed, corpus.words) for query in queries]
+    requests = [_request(query, corpus) for query in queries]
     found = index.shard.query_batch(QueryBatchRequest(requests))
     return [_ranked(points) for points in found]
 
@@ -115,16 +115,16 @@ def tally(index: OpenIndex, field: str, condition: Filter) -> dict[str, int]:
         most *= 4  # a point may hold many values
 
 
-def _request(query: EngineQuery, allowed: EdgeFilter, corpus: EdgeFilter) -> QueryRequest:
+def _request(query: EngineQuery, corpus: Corpus) -> QueryRequest:
     if isinstance(query, Nearest):
-        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), DENSE_SEARCH
+        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), corpus.near
     else:
         nearest = Query.Nearest(sparse(query.keywords), using=KEYWORDS)
-        params = SearchParams(idf=IdfParams(corpus=corpus))
+        params = SearchParams(idf=IdfParams(corpus=corpus.words))
     return QueryRequest(
         limit=query.limit,
         query=nearest,
-        filter=allowed,
+        filter=corpus.allowed,
         params=params,
         with_payload=["document", "version"],
     )
