@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from muniment.embedding.contract import Embedding, Rerank
-from muniment.retrieval.reranking.reranker import checked
 
 
 class CrossEncoder:
@@ -16,4 +15,4 @@ class CrossEncoder:
     async def rerank(self, query: str, passages: Sequence[str]) -> list[float]:
         """As the model judges."""
         reply = await self._embedding.rerank(Rerank(model=self.name, query=query, passages=tuple(passages)))
-        return checked(reply.scores, len(passages), self.name)
+        return list(reply.scores)

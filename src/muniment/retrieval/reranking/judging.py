@@ -10,7 +10,7 @@ from muniment.kernel.deadline import deadline
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem
 from muniment.retrieval.contract import Explanation, Hit, Part
-from muniment.retrieval.reranking.reranker import Reranker, checked
+from muniment.retrieval.reranking.reranker import Reranker, RerankerDown
 
 _log = get_logger(__name__)
 _asked = Counter("muniment_retrieval_reranked", "Searches that a reranker judged, or should have.", ["outcome"])
@@ -43,7 +43,7 @@ class Judging:
         try:
             async with deadline(self._seconds):
                 scores = await self._reranker.rerank(query, [passage_of(hit) for hit in best])
-            scores = checked(scores, len(best), self._reranker.name)
+            _require_scores(scores, len(best), self._reranker.name)
         except Problem as problem:
             _log.warning("not reranked", reranker=self._reranker.name, detail=problem.detail)
             _asked.labels("failed").inc()
@@ -52,6 +52,14 @@ class Judging:
             return list(hits)
         _asked.labels("judged").inc()
         return reordered(hits, scores)
+
+
+def _require_scores(scores: Sequence[float], wanted: int, name: str) -> None:
+    """Raises RerankerDown unless there is a number for each passage."""
+    if len(scores) != wanted:
+        raise RerankerDown(f"the reranker {name} gave {len(scores)} scores for {wanted} passages")
+    if not all(math.isfinite(score) for score in scores):
+        raise RerankerDown(f"the reranker {name} gave a score that is no number")
 
 
 def passage_of(hit: Hit) -> str:

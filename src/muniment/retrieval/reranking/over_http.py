@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import SecretStr
 
-from muniment.retrieval.reranking.reranker import RerankerDown, Style, checked
+from muniment.retrieval.reranking.reranker import RerankerDown, Style
 
 _PATHS: dict[Style, str] = {"cohere": "/v2/rerank", "jina": "/v1/rerank", "vllm": "/rerank", "tei": "/rerank"}
 _MOST_ANSWER_BYTES = 4 << 20
@@ -56,7 +56,7 @@ class HttpReranker:
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, ConnectionError) as failed:
             reason = str(failed) or type(failed).__name__
             raise RerankerDown(f"the rerank service does not answer: {reason[:300]}", model=self.name) from failed
-        return checked(_scores(bytes(raw), self._style, len(passages)), len(passages), self.name)
+        return _scores(bytes(raw), self._style, len(passages))
 
     async def close(self) -> None:
         """Close its connections."""

@@ -1,6 +1,5 @@
 """What a reranker is."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -26,15 +25,3 @@ class Reranker(Protocol):
         Raises a Problem when it cannot.
         """
         ...
-
-
-def checked(scores: Sequence[float], wanted: int, name: str) -> list[float]:
-    """The scores, one for each passage and each a number.
-
-    Raises RerankerDown.
-    """
-    if len(scores) != wanted:
-        raise RerankerDown(f"the reranker {name} gave {len(scores)} scores for {wanted} passages")
-    if not all(math.isfinite(score) for score in scores):
-        raise RerankerDown(f"the reranker {name} gave a score that is no number")
-    return list(scores)
