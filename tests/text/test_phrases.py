@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.text.phrases import asked, holds
+from muniment.text.phrases import asked, demanded, holds, says
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,19 @@ def test_no_query_is_slow(piece):
     began = time.process_time()
     asked(piece * (8192 // len(piece)))
     assert time.process_time() - began < 1
+
+
+def test_a_phrase_of_what_unfolds_is_made_ready_once():
+    wanted = demanded(["\ufdfa" * 8190])  # one character for eighteen
+    began = time.process_time()
+    assert not any(says((f"a passage {n}", "its title", "a heading"), wanted) for n in range(1000))
+    assert time.process_time() - began < 1
+
+
+def test_each_phrase_is_said_by_one_of_the_texts():
+    assert says(("The lease", "its Renewal"), demanded(["renewal", "the lease"]))
+    assert not says(("The lease", "its Renewal"), demanded(["renewal", "lease its"]))
+    assert says(("The lease",), demanded([]))
 
 
 def test_prose_of_many_words_quotes_without_demanding():

@@ -9,7 +9,7 @@ from muniment.retrieval.contract import Hit, Scores
 from muniment.retrieval.fusion import Ranked
 from muniment.retrieval.parents import with_common_parents
 from muniment.retrieval.sentences import explanation
-from muniment.text.phrases import holds
+from muniment.text.phrases import demanded, says
 
 _SPARE_FOR_PHRASES = 100
 """Few of the passages with the words say them side by side."""
@@ -26,6 +26,7 @@ async def hydrated(documents: Documents, look: Look, ranked: Sequence[Ranked], s
     """Read as far down the order as the limit needs; `spare` more where some drop out or share a document."""
     request = look.request
     spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
+    wanted = demanded(look.phrases)
     hits: dict[str, Hit] = {}
     dropped = False
     waiting = list(ranked)
@@ -43,7 +44,7 @@ async def hydrated(documents: Documents, look: Look, ranked: Sequence[Ranked], s
             if passage is None:
                 dropped = True
                 continue
-            if not all(_says(passage, phrase) for phrase in look.phrases):
+            if wanted and not _says(passage, wanted):
                 continue
             unit = passage.document.id if request.group_by == "document" else place.id
             if unit not in hits:
@@ -62,7 +63,6 @@ def _hit(place: Ranked, passage: Passage) -> Hit:
     )
 
 
-def _says(passage: Passage, phrase: str) -> bool:
-    """Whether the passage, its title or one of the headings above it says just this."""
-    said = (passage.chunk.text, passage.document.title, *passage.chunk.section)
-    return any(holds(text, phrase) for text in said)
+def _says(passage: Passage, wanted: Sequence[str]) -> bool:
+    """Whether the passage, its title or one of the headings above it says each of the phrases."""
+    return says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from muniment.text.terms import is_unspaced, words
@@ -66,10 +67,21 @@ def holds(text: str, phrase: str) -> bool:
 
     Case, the amount of white space, and the ways in which Unicode writes the same character do not matter.
     """
-    wanted = _plain(phrase)
-    if not wanted:
-        return True
-    within = _plain(text)
+    return says((text,), demanded((phrase,)))
+
+
+def demanded(phrases: Iterable[str]) -> tuple[str, ...]:
+    """The phrases as `says` looks for them; made once, since one character may stand for eighteen."""
+    return tuple(filter(None, map(_plain, phrases)))
+
+
+def says(texts: Iterable[str], wanted: Sequence[str]) -> bool:
+    """Whether each phrase, as `demanded` made it, is held by one of the texts."""
+    within = [_plain(text) for text in texts] if wanted else []
+    return all(any(_holds(text, phrase) for text in within) for phrase in wanted)
+
+
+def _holds(within: str, wanted: str) -> bool:
     at = within.find(wanted)
     while at >= 0:
         end = at + len(wanted)
