@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from kit.office import Office
+from muniment.collections.contract import CollectionMissing
 from muniment.documents.contract import ById, SetAccess, UpdateDocument
 from muniment.kernel.caller import calling_as
 from muniment.kernel.problems import Unavailable
@@ -62,6 +63,17 @@ async def test_another_question_is_another_answer(
     before = searches(office)
     await asked(office, retrieval, "ben", **more)
     assert searches(office) > before
+
+
+async def test_what_a_scope_opened_is_not_kept_for_a_key_without_it(
+    office: Office, retrieval: HybridRetrieval
+) -> None:
+    root = office.callers["root"]
+    office.callers["key"] = root.model_copy(update={"scopes": root.scopes - {"collections:admin"}})
+    await office.put("ada", "a.md", "a lease of storage")
+    assert not (await asked(office, retrieval, "root", collections=["handbook"])).hits
+    with pytest.raises(CollectionMissing):
+        await asked(office, retrieval, "key", collections=["handbook"])
 
 
 async def test_nobody_gets_what_was_kept_for_another(office: Office, retrieval: HybridRetrieval) -> None:

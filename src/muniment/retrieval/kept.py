@@ -64,9 +64,12 @@ class KeptAnswers:
 
 
 def question(request: Search, who: Caller) -> Hashable:
-    """What an answer depends on besides the data: the request, the entitlement, and the epoch of both."""
+    """What an answer depends on besides the data: the request, the entitlement, and the epoch of both.
+
+    The scopes as well: an admin sees every collection, and with a key of fewer scopes does not.
+    """
     asked = request.model_copy(update={"query": normalised(request.query)})
-    return asked.model_dump_json(), who.tokens, who.withheld, who.epoch
+    return asked.model_dump_json(), who.tokens, who.scopes, who.withheld, who.epoch
 
 
 def normalised(query: str) -> str:
