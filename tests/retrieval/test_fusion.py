@@ -30,6 +30,7 @@ def test_orders_of_several_indexes_become_one():
     merged = merge([first, second])
     assert {merged[0].id, merged[1].id} == {"a", "x"}
     assert merge([first]) == first
+    assert merge([[], first, []]) == first
     assert merge([]) == []
 
 

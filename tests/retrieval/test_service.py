@@ -20,11 +20,13 @@ from muniment.documents.contract import (
 from muniment.embedding.contract import Embedded
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.problems import Invalid, NotAvailable, Unavailable
+from muniment.models.contract import ModelMissing
 from muniment.retrieval.contract import Search, Weigh
 from muniment.retrieval.service import HybridRetrieval
 from muniment.vectors.contract import (
     AnyOf,
     Candidates,
+    Count,
     Found,
     IndexMissing,
     Mark,
@@ -118,6 +120,9 @@ class Engine:
 
     async def mark(self, _):
         return Mark(mark="1")
+
+    async def count(self, _):
+        return Count(count=self.size)
 
     async def weigh(self, request):
         self.asked.append(request)
@@ -226,6 +231,59 @@ async def test_without_the_embedding_hybrid_goes_by_words_and_says_so():
         await search(service, mode="dense")
 
 
+class TwoIndexes(Shelves):
+    """One of a model that is gone."""
+
+    async def indexes(self, _):
+        other = IndexRef(name="gone.r.1", model="gone", recipe="r", generation=1)
+        return Indexes(items=(INDEX, other))
+
+
+class OneModel(OneVector):
+    async def embed_queries(self, request):
+        if request.model == "gone":
+            raise ModelMissing("no model is called gone", model="gone")
+        return await super().embed_queries(request)
+
+
+class SeenInOne(Engine):
+    """The second index holds `more` that the caller may read."""
+
+    def __init__(self, more):
+        super().__init__()
+        self.more = more
+
+    async def count(self, request):
+        return Count(count=self.more if request.index == "gone.r.1" else self.size)
+
+    async def candidates(self, request):
+        found = await super().candidates(request)
+        if request.index == "gone.r.1" and not self.more:
+            found = found.model_copy(update={"ids": (), "documents": (), "scores": found.scores[:, :0]})
+        return found
+
+    async def search(self, request):
+        found = await super().search(request)
+        return Found(lists=((),)) if request.index == "gone.r.1" and not self.more else found
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+async def test_an_index_whose_model_is_gone_fails_nobody_who_reads_nothing_there(mode):
+    alone, _ = room()
+    service = HybridRetrieval(TwoIndexes(), Reader(), OneModel(), SeenInOne(0))
+    found = await search(service, mode=mode)
+    assert (found.hits, found.degraded) == ((await search(alone, mode=mode)).hits, ())
+
+
+async def test_who_reads_in_an_index_whose_model_is_gone_finds_by_words():
+    service = HybridRetrieval(TwoIndexes(), Reader(), OneModel(), SeenInOne(9))
+    found = await search(service)
+    assert found.hits
+    assert found.degraded == ("dense",)
+    with pytest.raises(ModelMissing):
+        await search(service, mode="dense")
+
+
 async def test_a_defect_of_the_embedding_is_not_hidden():
     service, _ = room(embedding=OneVector(Invalid("no")))
     with pytest.raises(Invalid):
@@ -240,6 +298,8 @@ async def test_collections_are_named_and_the_unseen_are_missing():
         with pytest.raises(CollectionMissing) as caught:
             await search(service, collections=("open", name))
         assert caught.value.extra["collection"] == name
+    with pytest.raises(Invalid, match="collections"):
+        await search(service, collections=())
 
 
 async def test_a_collection_is_seen_by_a_reader_of_one_of_its_documents():

@@ -18,7 +18,9 @@ from muniment.retrieval.ranking import judged, ranked
 from muniment.retrieval.scope import Scope
 from muniment.retrieval.steps import Steps
 from muniment.vectors.contract import (
+    AnyOf,
     Candidates,
+    CountPoints,
     DenseQuery,
     GatherCandidates,
     IndexMissing,
@@ -51,7 +53,8 @@ async def ordered(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
     if request.mode == "hybrid":
         return await _judged(engine, look, pool, steps)
     with steps.of("engine"):
-        asked = [_single(look, place, pool) for place in scope.places]
+        places = [p for p in scope.places if request.mode == "keyword" or p.model in look.vectors]
+        asked = [_single(look, place, pool) for place in places]
         found = await asyncio.gather(*(_list(engine, search) for search in asked))
     with steps.of("fuse"):
         orders = [alone(request.mode, {chunk_id(p.id): p.score for p in points}) for points in found]
@@ -119,6 +122,15 @@ async def gathered(engine: Vectors, gather: GatherCandidates) -> Candidates | No
         return await engine.candidates(gather)
     except IndexMissing:
         return None
+
+
+async def reads_any(engine: Vectors, place: Place) -> bool:
+    """Whether the caller may find anything there."""
+    readers = AnyOf(field="readers", values=tuple(sorted(caller().tokens)))
+    try:
+        return (await engine.count(CountPoints(index=place.name, filter=(readers, *place.filter)))).count > 0
+    except IndexMissing:
+        return False
 
 
 def chunk_id(point: UUID) -> str:

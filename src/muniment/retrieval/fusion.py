@@ -38,7 +38,11 @@ def alone(mode: Literal["dense", "keyword"], scores: Mapping[str, float]) -> lis
 
 
 def merge(orders: Sequence[list[Ranked]]) -> list[Ranked]:
-    """The orders of several indexes as one, by reciprocal rank: their scores do not compare."""
+    """The orders of several indexes as one, by reciprocal rank: their scores do not compare.
+
+    An index that nothing was found in has no part in it: it may hold what the caller does not know of.
+    """
+    orders = [order for order in orders if order]
     if len(orders) == 1:
         return orders[0]
     best = len(orders) / (RRF_K + 1)

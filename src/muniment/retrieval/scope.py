@@ -16,6 +16,7 @@ from muniment.documents.contract import CountReadable, Documents
 from muniment.kernel.caller import caller
 from muniment.kernel.epochs import AsOf
 from muniment.kernel.model import Nothing
+from muniment.kernel.problems import Invalid
 from muniment.retrieval.contract import Filters
 from muniment.retrieval.filters import conditions
 from muniment.retrieval.places import EVERYWHERE, Place, Reach, places, reach, require_past
@@ -68,6 +69,9 @@ class Scoping:
         Raises Invalid for filters that do not fit, CollectionMissing, NotAvailable for a past that is not kept.
         """
         wanted, as_of = conditions(asked.filters), asked.as_of
+        if asked.collections == ():
+            reason = "an empty list searches nothing; leave it out to search all"
+            raise Invalid(f"collections: {reason}", errors=[{"field": "collections", "reason": reason}])
         if as_of is not None:
             require_past(as_of)
         if asked.collections is None:

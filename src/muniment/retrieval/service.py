@@ -9,8 +9,8 @@ from muniment.kernel.caller import caller
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem
-from muniment.models.contract import ModelBroken
-from muniment.retrieval.candidates import Look, ordered
+from muniment.models.contract import ModelBroken, ModelMissing
+from muniment.retrieval.candidates import Look, ordered, reads_any
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
 from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
@@ -137,7 +137,7 @@ class HybridRetrieval:
             )
             for place in scope.places
         ]
-        found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in wanted)) if w is not None]
+        found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in wanted)) if w and w.weights]
         if not found:
             return Weights(weights={}, unknown=())
         terms = {term for weights in found for term in weights.weights}
@@ -162,10 +162,14 @@ class HybridRetrieval:
                 query = EmbedQueries(model=model, texts=(request.query,))
                 found[model] = (await self._embedding.embed_queries(query)).vectors
             except Problem as problem:
-                if request.mode == "dense" or not (problem.retryable or isinstance(problem, ModelBroken)):
+                theirs = [place for place in scope.places if place.model == model]
+                if not any([await reads_any(self._vectors, place) for place in theirs]):
+                    continue  # what fails for others is not told
+                lost = isinstance(problem, ModelBroken | ModelMissing)
+                if request.mode == "dense" or not (problem.retryable or lost):
                     raise
                 _log.warning("searching by keywords only", detail=problem.detail)
-                degraded.append("dense")
+                degraded += [] if "dense" in degraded else ["dense"]
         return found
 
     async def _query_vectors(self, query: str, scope: Scope) -> dict[str, Matrix]:

@@ -246,7 +246,10 @@ class WeighTerms(Model):
 
 
 class TermWeights(Model):
-    """IDF by term (as `muniment.text.terms` makes them); a term no visible point holds has the largest IDF."""
+    """IDF by term (as `muniment.text.terms` makes them); a term no visible point holds has the largest IDF.
+
+    Of no term where no point is visible.
+    """
 
     weights: dict[str, float]
     unknown: tuple[str, ...]

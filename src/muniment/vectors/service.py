@@ -149,8 +149,10 @@ class EngineVectors:
             weights = dict(zip(distinct, found.tolist(), strict=True))
         unknown = tuple(term for term, weight in weights.items() if math.isnan(weight))
         if unknown:
-            largest = bm25.idf(await self._engine.count(request.index, readable) if readable else 0, 0)
-            weights |= dict.fromkeys(unknown, largest)
+            points = await self._engine.count(request.index, readable) if readable else 0
+            if not points:
+                return TermWeights(weights={}, unknown=())
+            weights |= dict.fromkeys(unknown, bm25.idf(points, 0))
         return TermWeights(weights=weights, unknown=unknown)
 
     async def count(self, request: CountPoints) -> Count:
