@@ -49,7 +49,7 @@ async def test_rows_of_many_chunks_are_made_some_at_a_time(tmp_path: Path) -> No
 
 async def test_slices_leave_nothing_out(sqlite_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_store, "_ROWS", 7)
-    text = "\n\n".join(f"# Part {n}\n\nThe probe reads {n}." for n in range(40))
+    text = "\n\n".join(f"# Part {n}\n\n" + "The probe reads words. " * 40 for n in range(40))
     put = await sqlite_office.put("ada", "a.md", text)
     passages = await sqlite_office.passages("ada")
     document = await sqlite_office.get("ada", put.id)

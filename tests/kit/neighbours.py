@@ -8,7 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from muniment.collections.access import standing
-from muniment.collections.contract import CollectionRef, CollectionRefs, Indexes, IndexRef, Lookup, Purged
+from muniment.collections.contract import (
+    CollectionRef,
+    CollectionRefs,
+    Indexes,
+    IndexRef,
+    Lookup,
+    OfCollection,
+    PrepareIndex,
+    Purged,
+    StandbyMissing,
+    StandbyThere,
+)
+from muniment.collections.service import indexes_of
 from muniment.embedding.contract import Describe, Embedded, EmbeddingModel, EmbedPassages, EmbedQueries
 from muniment.identity.contract import LEVELS, Ids, Level, SubjectIds, SubjectMissing, SubjectNames, Subjects
 from muniment.kernel.caller import Caller, caller
@@ -70,7 +82,39 @@ class Shelves:
         return CollectionRefs(items=tuple(_as_seen(found[n], who) for n in request.collections if n in found))
 
     async def indexes(self, request: Nothing) -> Indexes:  # noqa: ARG002 - the contract's shape
-        return Indexes(items=tuple({ref.index.name: ref.index for ref in self.refs.values()}.values()))
+        return indexes_of([*self.refs.values()])
+
+    async def prepare_index(self, request: PrepareIndex) -> CollectionRef:
+        ref = self._of(request.collection)
+        if ref.standby is not None:
+            raise StandbyThere("there is one")
+        generation = max(index.generation for index in ref.histories) + 1
+        model, recipe = request.model or ref.index.model, request.recipe or ref.index.recipe
+        name = f"{model}.{recipe}.{generation}"
+        standby = IndexRef(name=name, model=model, recipe=recipe, generation=generation)
+        return self._change(ref, standby=standby)
+
+    async def switch_index(self, request: OfCollection) -> CollectionRef:
+        ref = self._of(request.collection)
+        return self._change(ref, index=self._standby(ref), standby=ref.index)
+
+    async def drop_index(self, request: OfCollection) -> CollectionRef:
+        ref = self._of(request.collection)
+        self._change(ref, standby=None, past=(*ref.past, self._standby(ref)))
+        return ref
+
+    def _of(self, collection: str) -> CollectionRef:
+        return next(ref for ref in self.refs.values() if collection in (ref.id, ref.name))
+
+    def _change(self, ref: CollectionRef, **changed: object) -> CollectionRef:
+        self.refs[ref.name] = ref.model_copy(update=changed)
+        return self.refs[ref.name]
+
+    @staticmethod
+    def _standby(ref: CollectionRef) -> IndexRef:
+        if ref.standby is None:
+            raise StandbyMissing("there is none")
+        return ref.standby
 
     def keep(self, name: str, days: int | None) -> None:
         """For how many days the collection keeps what was replaced."""

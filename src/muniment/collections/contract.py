@@ -168,7 +168,7 @@ class CollectionRef(Model):
     """A collection and what the present caller is to it.
 
     `visible`: the caller sees it without reading any of its documents (manager, member, granted, admin).
-    All that is written goes to `index` and to `standby`; searched is `index` alone.
+    All that is written goes to `index` and to `standby`; searched is `index` alone. `past` are those it had.
     """
 
     id: str
@@ -182,6 +182,12 @@ class CollectionRef(Model):
     history_days: HistoryDays | None = None
     ranking: Ranking | None = None
     standby: IndexRef | None = None
+    past: tuple[IndexRef, ...] = ()
+
+    @property
+    def histories(self) -> tuple[IndexRef, ...]:
+        """Every index in whose history a version of its documents may stand."""
+        return (*self.written, *(index for index in self.past if index not in self.written))
 
     @property
     def written(self) -> tuple[IndexRef, ...]:
@@ -196,9 +202,15 @@ class CollectionRefs(Model):
 
 
 class Indexes(Model):
-    """Every index that a collection uses at present."""
+    """Every index that a collection is searched in at present.
+
+    `unsearched` are, by index, collections that have points there and are searched in another one. `histories` are
+    the indexes in whose histories retired versions stand.
+    """
 
     items: tuple[IndexRef, ...]
+    unsearched: dict[str, tuple[str, ...]] = Field(default={})
+    histories: tuple[IndexRef, ...] = ()
 
 
 class PrepareIndex(Model):
@@ -213,6 +225,22 @@ class OfCollection(Model):
     """By name or id."""
 
     collection: str = Field(max_length=256)
+
+
+class IndexState(Model):
+    """A collection's indexes, and how far the standby is.
+
+    `done` of `total` documents have their passages in the standby, `missing` do not: they are being indexed while
+    the run goes on (`building`), and stay away where it has ended otherwise (`incomplete`).
+    """
+
+    index: IndexRef
+    standby: IndexRef | None
+    state: Literal["none", "building", "incomplete", "ready"]
+    done: int
+    total: int
+    missing: int
+    run: str | None
 
 
 class Purged(Model):
@@ -268,6 +296,18 @@ class StandbyThere(Problem, status=409):
 
 class StandbyMissing(Problem, status=409):
     """The collection has one index only: build another first."""
+
+
+class StandbyNotReady(Problem, status=409):
+    """Documents are missing in the second index, `missing` of them: wait for its run, or retry that."""
+
+
+class IndexIncomplete(Problem, status=409):
+    """Some documents could not be put into the index: `documents` says which and why, of a few."""
+
+
+class IndexDelayed(Problem, status=503, retryable=True):
+    """Some documents could not be put into the index for now; they are tried again."""
 
 
 class Collections(Protocol):

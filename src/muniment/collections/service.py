@@ -172,9 +172,9 @@ class SqlCollections(Letters):
         return CollectionRefs(items=tuple(_ref(found[name], who) for name in request.collections if name in found))
 
     async def indexes(self, request: Nothing) -> Indexes:  # noqa: ARG002 - the contract's shape
-        """Those of living collections."""
+        """Of living collections, in the order of their names."""
         async with self._database.read() as connection:
-            return Indexes(items=tuple(_index(*index) for index in await store.indexes(connection)))
+            return indexes_of([_ref(row, caller()) for row in await store.living(connection)])
 
     async def prepare_index(self, request: PrepareIndex) -> CollectionRef:
         """The generation is one that this collection never had; others may share the index it names."""
@@ -207,9 +207,10 @@ class SqlCollections(Letters):
         """The answer is from before."""
         async with self._changing_index(request.collection) as (connection, row):
             _require_standby(row)
-            await store.change(
-                connection, row.id, {"standby_model": None, "standby_recipe": None, "standby_generation": None}
-            )
+            values = {f"standby_{part}": None for part in ("model", "recipe", "generation")}
+            dropped = _standby_of(row)
+            past = [*(row.past_indexes or ()), *([] if dropped is None else [dropped.model_dump()])]
+            await store.change(connection, row.id, {**values, "past_indexes": past})
         return _ref(row, caller())
 
     @asynccontextmanager
@@ -352,4 +353,21 @@ def _ref(row: Row[Any], who: Caller) -> CollectionRef:
         history_days=row.history_days,
         ranking=row.ranking,
         standby=_standby_of(row),
+        past=tuple(IndexRef.model_validate(index) for index in row.past_indexes or ()),
+    )
+
+
+def indexes_of(refs: Sequence[CollectionRef]) -> Indexes:
+    """Those of all collections: one's standby may be another's index."""
+    searched = {ref.index.name: ref.index for ref in refs}
+    histories = {index.name: index for ref in refs for index in ref.histories}
+    unsearched: dict[str, tuple[str, ...]] = {}
+    for ref in refs:
+        for index in ref.histories:
+            if index != ref.index and index.name in searched:
+                unsearched[index.name] = (*unsearched.get(index.name, ()), ref.id)
+    return Indexes(
+        items=tuple(searched[name] for name in sorted(searched)),
+        unsearched={name: tuple(sorted(ids)) for name, ids in sorted(unsearched.items())},
+        histories=tuple(histories[name] for name in sorted(histories)),
     )

@@ -58,6 +58,8 @@ collections = Table(
     Column("standby_generation", Integer),
     # The highest generation there ever was: a number that comes again could name an index that is being cleared.
     Column("last_generation", Integer, nullable=False, server_default="1"),
+    # The names of indexes that it had: what was retired there stays in their histories.
+    Column("past_indexes", Json),
     # How its searches judge; null: as the server has it.
     Column("ranking", Json),
     Column("created_at", UtcTime, nullable=False),
@@ -180,8 +182,6 @@ async def forget(connection: AsyncConnection, collection: str) -> None:
     await connection.execute(delete(collections).where(c.id == collection, c.deleted_at.is_not(None)))
 
 
-async def indexes(connection: AsyncConnection) -> list[tuple[str, str, int]]:
-    """The different indexes of living collections: model, recipe, generation."""
-    c = collections.c
-    query = select(c.index_model, c.index_recipe, c.index_generation).where(_live).distinct()
-    return sorted((model, recipe, generation) for model, recipe, generation in await connection.execute(query))
+async def living(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """All that are not deleted."""
+    return (await connection.execute(select(collections).where(_live))).all()

@@ -128,7 +128,7 @@ def candidates(message: str, name: str) -> Iterator[str]:
 async def removed(connection: AsyncConnection, parts: Parts, row: Row[Any]) -> list[Clean]:
     """Forget a document that is locked, with all that came attached to it; the cleaning up has its jobs."""
     rows = [row, *await registry.attached(connection, row.id)]
-    history = await registry.versions_of(connection, [row.id for row in rows])
+    history = await registry.versions_of(connection, [row.id for row in rows], copies=True)
     await registry.remove(connection, [row.id for row in rows])
     jobs = []
     for gone in rows:

@@ -53,6 +53,9 @@ class DocumentsSettings(ParserSettings):
         default=200, ge=0, description="Free space on the data folder's disk, in MB, below which nothing is taken."
     )
     sweep_seconds: float = Field(default=600, gt=0, description="How often what was left over is looked for.")
+    dropped_index_seconds: float = Field(
+        default=60, ge=0, description="How long an index that was dropped stays, for searches that began before."
+    )
     history_days: int | None = Field(
         default=None,
         ge=0,

@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 
 from muniment.collections.contract import Collections
 from muniment.documents.base import DocumentsSettings, Parts
+from muniment.documents.building import Building
 from muniment.documents.contract import Documents
+from muniment.documents.copying import Copying
 from muniment.documents.history import History
 from muniment.documents.indexing import Indexing
 from muniment.documents.parsing.pool import Parsers, parsers
@@ -65,7 +67,7 @@ async def build(
 def worker(parts: Parts, pool: Parsers) -> Worker:
     """Does the room's jobs; several documents at a time, so that their chunks are embedded together."""
     targets = Targets(parts.collections, parts.embedding, parts.indexing.vectors)
-    upkeep = Upkeep(parts)
+    upkeep, building = Upkeep(parts), Building(parts, Copying(parts, pool, targets))
     return Worker(
         parts.jobs,
         {
@@ -73,6 +75,8 @@ def worker(parts: Parts, pool: Parsers) -> Worker:
             "reindex": Reindexing(parts, pool, targets).reindex,
             "access": upkeep.access,
             "clean": upkeep.clean,
+            "build-index": building.build,
+            "clear-index": building.clear,
             "retire": History(parts).retire,
             "purge": upkeep.purge,
         },

@@ -5,7 +5,14 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from muniment.collections.contract import DeadLetter, ListDeadLetters, OfDeadLetter
+from muniment.collections.contract import (
+    DeadLetter,
+    IndexState,
+    ListDeadLetters,
+    OfCollection,
+    OfDeadLetter,
+    PrepareIndex,
+)
 from muniment.identity.contract import Level, SubjectName
 from muniment.kernel.blobs import Staged
 from muniment.kernel.contract import idempotent
@@ -568,9 +575,16 @@ class Documents(Protocol):
     async def count_readable(self, request: CountReadable) -> Counts: ...
 
     @idempotent
-    async def purge_collection(self, request: PurgeCollection) -> Nothing:
-        """For collections' event; the same run again changes nothing."""
-        ...
+    async def purge_collection(self, request: PurgeCollection) -> Nothing: ...
+
+    async def build_index(self, request: PrepareIndex) -> Run: ...
+
+    @idempotent
+    async def index_status(self, request: OfCollection) -> IndexState: ...
+
+    async def switch_index(self, request: OfCollection) -> IndexState: ...
+
+    async def drop_index(self, request: OfCollection) -> IndexState: ...
 
     @idempotent
     async def reconcile(self, request: Reconcile) -> Reconciled:

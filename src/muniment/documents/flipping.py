@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
+from typing import Any
 
 from prometheus_client import Counter
+from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from muniment.documents import ingest_store, registry
+from muniment.documents import copies, ingest_store, registry
 from muniment.documents.attaching import Attaching, Enclosed
-from muniment.documents.base import Clean, DocumentChanged, OfDocumentJob, Parts, Retire, blob_key
+from muniment.documents.base import DocumentChanged, OfDocumentJob, Parts, Retire, blob_key
+from muniment.documents.copies import FILLING
+from muniment.documents.copying import Copying, stood
 from muniment.documents.history import retired
 from muniment.documents.indexing import document_payload, made_at, modified_at
 from muniment.documents.ingest_store import AT_WORK, Work
@@ -27,8 +32,9 @@ _ingested = Counter("muniment_documents_ingested", "Versions that became current
 class Flip:
     """The last step of an ingestion: one transaction, so that nobody sees both versions, or none."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, copying: Copying) -> None:
         self._parts, self._database, self._indexing = parts, parts.database, parts.indexing
+        self._copying = copying
 
     async def flip(self, job: Job, work: Work, target: Target, enclosed: Sequence[Enclosed]) -> bool:
         """Make the version the current one, with points that say what the tables say at that very moment."""
@@ -44,7 +50,7 @@ class Flip:
                     _ingested.inc()
                 await self._settle(enclosed, attaching.adopted)
                 return flipped
-            await self._refresh(work, target)
+            await self._refresh(work)
         raise Unavailable("others keep changing the document or the keys of its attachments; it is tried again")
 
     async def _settle(self, enclosed: Sequence[Enclosed], adopted: Mapping[str, str]) -> None:
@@ -66,24 +72,22 @@ class Flip:
         fresh = await registry.version(connection, version)
         if document is None or fresh is None or fresh.state not in AT_WORK:
             return False
-        if fresh.acl_version != document.acl_version:
+        sets = await self._sets(connection, document, fresh)
+        if sets is None:
             return None
         before = await registry.version(connection, document.current)
         if before is not None and before.number > fresh.number:
             await ingest_store.step(connection, version, {"state": "retired"})
-            clean = Clean(index=target.index_name, versions=(version,), blobs=False)
-            await self._parts.jobs.enqueue(connection, "clean", clean, subject=document.collection)
+            await copies.given_up(connection, self._parts.jobs, fresh, document.collection)
             return True
         # Under the lock, and no earlier than what came before, whatever clocks say: at no time are two current.
         at = max(now(), fresh.created_at, *(() if before is None else (before.current_from,)))
         values = {"state": "current", "current_from": at, "indexed_chunks": fresh.chunks}
         if not await ingest_store.step(connection, version, values):
             return False  # cancelled since it was read
+        await self._settle_sets(connection, document, fresh, sets, at)
         if before is not None:
-            await registry.change_version(connection, before.id, retired(document, before, at))
-            retire = Retire(document=document.id, version=before.id, index=before.index_name)
-            # Ahead of the documents that wait: until then every search meets the replaced version's points.
-            await self._parts.jobs.enqueue(connection, "retire", retire, subject=document.collection, ahead=True)
+            await self._replace(connection, document, before, target, at)
         await ingest_store.progress(connection, job.id, fresh.chunks, fresh.chunks)
         seen = registry.seen(document, fresh)
         columns = registry.columns_of(
@@ -106,15 +110,68 @@ class Flip:
         await self._parts.outbox.put(connection, event, what)
         return True
 
-    async def _refresh(self, work: Work, target: Target) -> None:
-        """Tell the points what has changed since they were made."""
+    async def _sets(
+        self, connection: AsyncConnection, document: Row[Any], version: Row[Any]
+    ) -> Sequence[Row[Any]] | None:
+        """The version and its copies; None while one of the indexes lacks it, or knows what is older."""
+        sets = await copies.sets_of(connection, version.id)
+        wanted = await copies.written(connection, document.collection) or {version.index_name}
+        whole = {row.index_name for row in sets if row.copy_of is None or row.indexed_chunks == row.chunks}
+        stale = any(row.acl_version != document.acl_version for row in sets if row.index_name in wanted)
+        return None if stale or not whole >= set(wanted) else sets
+
+    async def _settle_sets(
+        self,
+        connection: AsyncConnection,
+        document: Row[Any],
+        version: Row[Any],
+        sets: Sequence[Row[Any]],
+        at: datetime,
+    ) -> None:
+        """Every copy stands from now on; what is in an index that was dropped meanwhile goes."""
+        wanted = await copies.written(connection, document.collection) or {version.index_name}
+        for row in sets:
+            if row.index_name not in wanted:
+                await copies.strip(connection, self._parts.jobs, row, document.collection)
+            elif row.copy_of is not None:
+                await registry.change_version(connection, row.id, stood(version, current_from=at))
+
+    async def _replace(
+        self, connection: AsyncConnection, document: Row[Any], before: Row[Any], target: Target, at: datetime
+    ) -> None:
+        """What was current until now is history: one set of its points moves there, others go."""
+        over = retired(document, before, at)
+        sets = await copies.standing(connection, before.id)
+        kept = copies.searched(sets, target.collection)
+        for row in await copies.sets_of(connection, before.id):
+            if kept is not None and row.id == kept.id:
+                await registry.change_version(connection, row.id, {**over, "said": before.said})
+            elif row.index_name is not None:
+                await copies.strip(connection, self._parts.jobs, row, document.collection)
+        await registry.change_version(connection, before.id, over)
+        if kept is not None:
+            retire = Retire(document=document.id, version=kept.id, index=kept.index_name)
+            # Ahead of the documents that wait: until then every search meets the replaced version's points.
+            await self._parts.jobs.enqueue(connection, "retire", retire, subject=document.collection, ahead=True)
+
+    async def _refresh(self, work: Work) -> None:
+        """Put what is missing into its index, and tell the points what has changed since they were made."""
+        version = work.version.id
         async with self._database.read() as connection:
-            fresh = await ingest_store.work(connection, work.version.id)
+            wanted = await copies.written(connection, work.document.collection)
+        for name in sorted(wanted):
+            await self._copying.copy(version, wanted[name])
+        async with self._database.read() as connection:
+            fresh = await ingest_store.work(connection, version)
+            sets = await copies.sets_of(connection, version)
         if fresh is None:
             return
         seen = registry.seen(fresh.document, fresh.version)
         payload = document_payload(fresh.document, seen, fresh.version, whole=True)
-        await self._indexing.set_version(target.index_name, fresh.version.id, payload)
-        async with self._database.write() as connection:
-            values = {"acl_version": fresh.document.acl_version}
-            await ingest_store.step(connection, fresh.version.id, values)
+        for row in sets:
+            if row.acl_version == fresh.document.acl_version:
+                continue
+            await self._indexing.set_version(row.index_name, row.id, payload)
+            async with self._database.write() as connection:
+                values = {"acl_version": fresh.document.acl_version}
+                await registry.change_version(connection, row.id, values, states=(*AT_WORK, FILLING))

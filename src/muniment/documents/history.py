@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy import Row, Select, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import HISTORY, CollectionRef, Lookup
@@ -132,7 +132,7 @@ class History:
         """Whether there was something to forget."""
         over = func.coalesce(versions.c.current_to, versions.c.created_at) <= before
         query: Select[Any] = (
-            select(versions.c.id, versions.c.index_name)
+            select(versions.c.id, versions.c.copy_of)
             .join(documents)
             .where(documents.c.collection == collection, versions.c.state == "retired", over)
             .limit(_AT_ONCE)
@@ -143,9 +143,13 @@ class History:
         return bool(rows)
 
     async def _forget(self, connection: AsyncConnection, collection: str, rows: Sequence[Row[Any]]) -> None:
-        """Rows and text go with the commit; points and bytes by a job."""
-        await connection.execute(delete(versions).where(versions.c.id.in_([row.id for row in rows])))
-        for clean in cleaning(rows):
+        """Rows and text go with the commit, those of copies as well; points and bytes by a job."""
+        ids = [row.copy_of or row.id for row in rows]
+        family = or_(versions.c.id.in_(ids), versions.c.copy_of.in_(ids))
+        query: Select[Any] = select(versions.c.id, versions.c.index_name).where(family)
+        gone = (await connection.execute(query)).all()
+        await connection.execute(delete(versions).where(family))
+        for clean in cleaning(gone):
             await self._parts.jobs.enqueue(connection, "clean", clean, subject=collection)
 
 

@@ -151,9 +151,10 @@ async def embedded_before(connection: AsyncConnection, document_id: str, index: 
     """By hash, the points of the document's current version in that index; none while others are written there."""
     query = (
         select(chunks.c.version, chunks.c.number, chunks.c.hash)
-        .join(documents, documents.c.current == chunks.c.version)
         .join(versions, versions.c.id == chunks.c.version)
-        .where(documents.c.id == document_id, versions.c.index_name == index)
+        .join(documents, documents.c.current == func.coalesce(versions.c.copy_of, versions.c.id))
+        .where(documents.c.id == document_id, versions.c.document == document_id)
+        .where(versions.c.index_name == index)
         .where(versions.c.indexed_chunks == versions.c.chunks)
     )
     return {row.hash: point_id(row.version, row.number) for row in await connection.execute(query)}

@@ -12,6 +12,7 @@ from muniment.collections.contract import HISTORY
 from muniment.documents import registry
 from muniment.documents.base import Base, OfDocumentJob, Retire, blob_key
 from muniment.documents.contract import Discrepancy, DiscrepancyKind, Reconcile, Reconciled
+from muniment.documents.copies import FILLING, STANDING
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import documents, jobs, readers, versions
 from muniment.kernel.blobs import BlobMissing
@@ -24,6 +25,12 @@ from muniment.vectors.contract import AnyOf, DeletePoints, Filter, IndexMissing,
 _log = get_logger(__name__)
 _AT_ONCE = 200
 _EXAMPLES = 10
+_MOVING = (*AT_WORK, FILLING)
+"""States in which points come and go."""
+
+_NOW = ("current", STANDING)
+"""States in which passages are, or stand ready to be, what is found now."""
+
 _MOST_AT_WORK = 1000
 """With more versions at work than this, readers are not compared: their points cannot be told apart."""
 
@@ -104,7 +111,7 @@ class Reconciling(Base):
             found |= await self._readers(index, facts)
         looked_at = {
             "documents": total,
-            "versions": len(facts.versions),
+            "versions": sum(row.copy_of is None for row in facts.versions.values()),
             "points": sum(sum(counts.values()) for counts in held.values()),
             "blobs": len(blobs),
         }
@@ -118,6 +125,7 @@ class Reconciling(Base):
             versions.c.chunks,
             versions.c.index_name,
             versions.c.current_from,
+            versions.c.copy_of,
         )
         moves = ("retire", "clean", "purge", "reindex", "access")
         open_moves = select(jobs.c.request).where(jobs.c.state.in_(("queued", "running")), jobs.c.kind.in_(moves))
@@ -131,12 +139,12 @@ class Reconciling(Base):
 
     async def _readers(self, index: str, facts: _Facts) -> set[Suspect]:
         """Documents whose points in the index are open to others than the tables say."""
-        at_work = [row.id for row in facts.versions.values() if row.state in AT_WORK]
+        at_work = [row.id for row in facts.versions.values() if row.state in _MOVING]
         if len(at_work) > _MOST_AT_WORK:
             return set()
         settled: Filter = (NoneOf(field="version", values=tuple(at_work)),) if at_work else ()
         counted = await self._tally(index, "readers", settled)
-        in_force = and_(versions.c.state.in_(("current", "retired")), versions.c.current_from.is_not(None))
+        in_force = and_(versions.c.state.in_((*_NOW, "retired")), versions.c.current_from.is_not(None))
         said = (
             select(readers.c.token, func.sum(versions.c.chunks))
             .join(versions, versions.c.document == readers.c.document)
@@ -198,7 +206,7 @@ class Reconciling(Base):
     async def _index_again(self, version_ids: Sequence[str]) -> None:
         """Reindex the documents; points beyond what the version has are removed first."""
         async with self._database.read() as connection:
-            query = select(versions).where(versions.c.id.in_(version_ids), versions.c.state == "current")
+            query = select(versions).where(versions.c.id.in_(version_ids), versions.c.state.in_(_NOW))
             rows = (await connection.execute(query)).all()
         for row in rows:
             beyond = (
@@ -207,7 +215,7 @@ class Reconciling(Base):
             )
             with suppress(IndexMissing):  # it is made anew
                 await self._parts.indexing.vectors.delete(DeletePoints(index=row.index_name, filter=beyond))
-        ids = [row.document for row in rows]
+        ids = sorted({row.document for row in rows})
         async with self._database.write() as connection:
             for some in _slices(ids):
                 found = (await connection.execute(select(documents).where(documents.c.id.in_(some)))).all()
@@ -240,7 +248,7 @@ def _points(held: Mapping[str, Mapping[str, int]], facts: _Facts) -> Iterator[Su
     for index, counts in held.items():
         for version in counts:
             row = facts.versions.get(version)
-            settled = version not in facts.moving and (row is None or row.state not in AT_WORK)
+            settled = version not in facts.moving and (row is None or row.state not in _MOVING)
             if settled and (row is None or not _is_searched(row) or row.index_name != index):
                 yield Suspect("orphan-points", version, index)
     for row in facts.versions.values():
@@ -252,9 +260,7 @@ def _points(held: Mapping[str, Mapping[str, int]], facts: _Facts) -> Iterator[Su
         ):
             continue
         if held.get(row.index_name, {}).get(row.id, 0) != row.chunks:
-            yield Suspect(
-                "missing-points" if row.state == "current" else "missing-history", row.id, row.index_name
-            )
+            yield Suspect("missing-points" if row.state in _NOW else "missing-history", row.id, row.index_name)
         elif row.state == "retired" and not row.index_name.endswith(HISTORY):
             yield Suspect("late-history", row.id, row.index_name)
 
@@ -263,7 +269,7 @@ def _is_searched(row: Any) -> bool:
     """Whether the version is to be found: now, or as of its time. One that was overtaken at work never is."""
     if row.state == "retired":
         return row.current_from is not None
-    return bool(row.state == "current")
+    return row.state in _NOW
 
 
 def _blobs(blobs: Collection[str], facts: _Facts) -> Iterator[Suspect]:
@@ -272,7 +278,7 @@ def _blobs(blobs: Collection[str], facts: _Facts) -> Iterator[Suspect]:
         if id_ not in facts.versions and id_ not in facts.moving:
             yield Suspect("orphan-blobs", id_)
     for row in facts.versions.values():
-        if row.id not in blobs and row.state in {"current", "retired"}:
+        if row.id not in blobs and row.copy_of is None and row.state in {"current", "retired"}:
             yield Suspect("missing-blobs", row.id)
 
 

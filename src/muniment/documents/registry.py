@@ -63,12 +63,15 @@ async def by_key(
     return found
 
 
-async def versions_of(connection: AsyncConnection, document_ids: Iterable[str]) -> dict[str, list[Row[Any]]]:
-    """All versions of each document, oldest first."""
+async def versions_of(
+    connection: AsyncConnection, document_ids: Iterable[str], *, copies: bool = False
+) -> dict[str, list[Row[Any]]]:
+    """All versions of each document, oldest first; with `copies` also their copies in other indexes."""
     found: dict[str, list[Row[Any]]] = {}
     wanted = sorted(set(document_ids))
     for start in range(0, len(wanted), AT_ONCE):
         query = select(versions).where(versions.c.document.in_(wanted[start : start + AT_ONCE]))
+        query = query if copies else query.where(versions.c.copy_of.is_(None))
         for row in await connection.execute(query.order_by(versions.c.document, versions.c.number)):
             found.setdefault(row.document, []).append(row)
     return found
@@ -212,6 +215,14 @@ async def count_readable(
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
+_original = versions.alias("original")
+_shown = func.coalesce(versions.c.copy_of, versions.c.id)
+"""The version that a row's chunks are of, whichever index they stand in."""
+
+_number = case(
+    (versions.c.copy_of.is_(None), versions.c.number),
+    else_=select(_original.c.number).where(_original.c.id == versions.c.copy_of).scalar_subquery(),
+)
 _PASSAGE: Select[Any] = (
     select(
         chunks.c.id.label("chunk_id"),
@@ -224,7 +235,7 @@ _PASSAGE: Select[Any] = (
         parents.c.span_start.label("parent_start"),
         parents.c.span_end.label("parent_end"),
         parents.c.text.label("parent_text"),
-        versions.c.number.label("version_number"),
+        _number.label("version_number"),
         *(
             documents.c[name]
             for name in (
@@ -240,9 +251,9 @@ _PASSAGE: Select[Any] = (
 )  # fmt: skip
 _then = bindparam("then", type_=UtcTime)
 # Both are built once: making them anew costs as much as running them.
-_PASSAGES = _PASSAGE.where(documents.c.current == versions.c.id)
+_PASSAGES = _PASSAGE.where(documents.c.current == _shown)
 _PASSAGES_THEN = _PASSAGE.add_columns(versions.c.state, versions.c.said, versions.c.options).where(
-    versions.c.current_from <= _then, or_(versions.c.current_to > _then, documents.c.current == versions.c.id)
+    versions.c.current_from <= _then, or_(versions.c.current_to > _then, documents.c.current == _shown)
 )
 
 
@@ -281,10 +292,15 @@ async def counts(connection: AsyncConnection) -> Counted:
     whole = await connection.scalar(select(func.count()).select_from(documents))
     lately = case((versions.c.current_from > now() - timedelta(minutes=1), 1), else_=0)
     sums = (func.count(), func.sum(versions.c.chunks), func.sum(versions.c.size_bytes), func.sum(lately))
-    rows = (await connection.execute(select(versions.c.state, *sums).group_by(versions.c.state))).all()
+    own = versions.c.copy_of.is_(None)
+    rows = (await connection.execute(select(versions.c.state, *sums).where(own).group_by(versions.c.state))).all()
+    # Of a version whose own index was dropped, the copy counts.
+    moved = _original.c.index_name.is_(None), versions.c.state == "standby"
+    copied = select(func.sum(versions.c.chunks)).join(_original, _original.c.id == versions.c.copy_of)
     return Counted(
         documents=int(whole or 0),
-        chunks=sum(int(row[2] or 0) for row in rows if row[0] == "current"),
+        chunks=sum(int(row[2] or 0) for row in rows if row[0] == "current")
+        + int(await connection.scalar(copied.where(*moved)) or 0),
         versions={row[0]: int(row[1]) for row in rows},
         size_bytes=sum(int(row[3] or 0) for row in rows),
         ingested_last_minute=sum(int(row[4] or 0) for row in rows),

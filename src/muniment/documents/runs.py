@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.collections.contract import CollectionMissing, Lookup
-from muniment.documents import access, ingest_store, registry, run_store
-from muniment.documents.base import Base, Clean
+from muniment.documents import access, copies, ingest_store, registry, run_store
+from muniment.documents.base import Base
 from muniment.documents.contract import ById, ListRuns, Progress, Run, RunCancelled, RunMissing, RunNotOver
 from muniment.documents.ingest_store import AT_WORK
 from muniment.documents.store import runs
@@ -105,9 +105,7 @@ class Runs(Base):
         values = {"state": "failed", "problem": problem}
         if work is None or not await registry.change_version(connection, version, values, states=AT_WORK):
             return
-        if work.version.index_name is not None:
-            clean = Clean(index=work.version.index_name, versions=(version,), blobs=False)
-            await self._jobs.enqueue(connection, "clean", clean, subject=collection)
+        await copies.given_up(connection, self._jobs, work.version, collection)
 
     async def _run(self, run_id: str) -> Row[Any]:
         """Raises RunMissing for what the caller may not see, too.

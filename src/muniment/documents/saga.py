@@ -6,10 +6,11 @@ from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
-from muniment.documents import ingest_store, registry
+from muniment.documents import copies, ingest_store, registry
 from muniment.documents.attaching import Enclosed, require_shallow, staged
-from muniment.documents.base import UNKNOWN_TYPE, Clean, OfVersionJob, Parts, blob_key
+from muniment.documents.base import UNKNOWN_TYPE, OfVersionJob, Parts, blob_key
 from muniment.documents.contract import FileEmpty
+from muniment.documents.copying import SLICE, Copying
 from muniment.documents.embedder import Embedder
 from muniment.documents.fields import Effective, Layer, effective, said_by
 from muniment.documents.flipping import Flip
@@ -22,9 +23,6 @@ from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.guard import only_problems
 from muniment.kernel.jobs import Job
 from muniment.kernel.problems import Problem, Unavailable
-
-SLICE = 256
-"""Chunks that are embedded and indexed at once; a longer document notes how far it is after each."""
 
 _SHORT_CHARACTERS = 200_000
 """A text up to this is chunked in the breath in which it was parsed: one commit notes both."""
@@ -51,7 +49,8 @@ class Ingestion:
     def __init__(self, parts: Parts, parsers: Parsers, targets: Targets) -> None:
         self._parts, self._parsers, self._targets = parts, parsers, targets
         self._database, self._indexing = parts.database, parts.indexing
-        self._embedder, self._flip = Embedder(parts.embedding, parts.indexing.vectors), Flip(parts)
+        self._embedder = Embedder(parts.embedding, parts.indexing.vectors)
+        self._flip = Flip(parts, Copying(parts, parsers, targets))
 
     async def ingest(self, job: Job) -> None:
         """Go on where the version stands; a problem is noted on it, and when it is final ends it."""
@@ -66,23 +65,35 @@ class Ingestion:
     async def _ingest(self, job: Job, version: str) -> None:
         async with self._database.read() as connection:
             work = await ingest_store.work(connection, version)
+        ref = await self._targets.collection(job.subject)
         if work is None:
             # Whoever was cut off here may have written points after those of the document were removed.
-            emptied = await self._targets.of(job.subject)
-            await self._gone(job, version, None if emptied is None else emptied.index_name)
+            await self._gone(job, version, () if ref is None else [index.name for index in ref.written])
             return
-        if work.version.state not in AT_WORK:
-            return
-        target = await self._targets.of(work.document.collection)
-        if target is None:
-            return  # its documents are being purged
+        if work.version.state not in AT_WORK or ref is None:
+            return  # it is done, or its documents are being purged
+        begun = next((index for index in ref.written if index.name == work.version.index_name), None)
+        if begun is None:
+            work = await self._rewound(work)
+        target = await self._targets.at(ref, begun or ref.index)
         draft = await self._draft(job, work, target)
         if (
             draft is None
             or not await self._index(job, work, target, draft)
             or not await self._flip.flip(job, work, target, await self._enclosed(work, draft))
         ):
-            await self._gone(job, version, target.index_name)
+            await self._gone(job, version, [target.index_name])
+
+    async def _rewound(self, work: Work) -> Work:
+        """What was chunked for an index that was dropped since is chunked anew."""
+        version = work.version
+        if version.state in {"received", "parsed"}:
+            return work
+        async with self._database.write() as connection:
+            await copies.strip(connection, self._parts.jobs, version, work.document.collection)
+            await ingest_store.step(connection, version.id, {"state": "parsed"})
+            fresh = await ingest_store.work(connection, version.id)
+        return fresh or work
 
     async def _draft(self, job: Job, work: Work, target: Target) -> Draft | None:
         """The chunks, made or read; none when the version is gone."""
@@ -199,14 +210,15 @@ class Ingestion:
             await ingest_store.progress(connection, job.id, done, draft.chunks)
             return is_there
 
-    async def _gone(self, job: Job, version: str, index: str | None) -> None:
+    async def _gone(self, job: Job, version: str, indexes: Sequence[str]) -> None:
         """The document was deleted, or the run cancelled, meanwhile: leave nothing behind."""
         async with self._database.read() as connection:
             there = await registry.version(connection, version)
         if there is not None and there.state in {"current", "retired"}:
             return  # another worker was faster, and its points are ours
-        if index is not None and (there is None or there.state not in AT_WORK):
-            await self._indexing.remove(index, "version", [version])
+        for index in indexes:
+            if there is None or there.state not in AT_WORK:
+                await self._indexing.remove(index, "version", [version])
         async with self._database.write() as connection:
             there = await registry.version(connection, version)
             if there is not None and there.state in AT_WORK:
@@ -223,9 +235,8 @@ class Ingestion:
             work = await ingest_store.work(connection, version)
             if work is None or not await registry.change_version(connection, version, values, states=AT_WORK):
                 return
-            if final and work.version.index_name is not None:
-                over = Clean(index=work.version.index_name, versions=(version,), blobs=False)
-                await self._parts.jobs.enqueue(connection, "clean", over, subject=work.document.collection)
+            if final:
+                await copies.given_up(connection, self._parts.jobs, work.version, work.document.collection)
         if final:
             _failed.labels(type(problem).__name__).inc()
 

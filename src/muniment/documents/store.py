@@ -87,8 +87,25 @@ versions = Table(
     Column("chunks", Integer, nullable=False),
     Column("indexed_chunks", Integer, nullable=False),
     Column("acl_version", Integer, nullable=False),
+    # Of a copy: the version whose passages it holds once more, for another index. It has chunks and points of its
+    # own, and a number below 0; its text, bytes and everything that is shown are the version's.
+    Column("copy_of", String),
     UniqueConstraint("document", "number"),
     Index("versions_by_document", "document", "current_from"),
+    Index("versions_copies", "copy_of"),
+    Index("versions_by_index", "index_name", "document"),
+)
+# The indexes in which every current version of a collection must stand, once there was more than one.
+generations = Table(
+    "generations",
+    metadata,
+    Column("collection", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("model", String, nullable=False),
+    Column("recipe", String, nullable=False),
+    Column("generation", Integer, nullable=False),
+    # The run that fills it; none for the one that was there before.
+    Column("run", String),
 )
 
 

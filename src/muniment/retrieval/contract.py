@@ -20,6 +20,8 @@ class Search(Model):
     Words in quotes must be said exactly. `ranking` judges otherwise than the collections say, for this search.
     `as_of`: the versions that were current then. Raises Invalid for a time to come, NotAvailable where a
     collection that is named, or every one, keeps no earlier versions.
+    `standby`: in the second index of the collections, which must be named; for their managers. Raises
+    StandbyMissing where one has none.
     """
 
     query: Text = Field(min_length=1, max_length=8192)
@@ -31,6 +33,7 @@ class Search(Model):
     as_of: Time | None = None
     explain: bool = False
     ranking: Ranking | None = None
+    standby: bool = False
 
 
 class Scores(Model):

@@ -11,16 +11,17 @@ from muniment.collections.contract import (
     Indexes,
     Lookup,
     Ranking,
+    StandbyMissing,
 )
 from muniment.documents.contract import CountReadable, Documents
 from muniment.kernel.caller import caller
 from muniment.kernel.epochs import AsOf
 from muniment.kernel.model import Nothing
-from muniment.kernel.problems import Invalid
+from muniment.kernel.problems import Forbidden, Invalid
 from muniment.retrieval.contract import Filters
 from muniment.retrieval.filters import conditions
-from muniment.retrieval.places import EVERYWHERE, Place, Reach, places, reach, require_past
-from muniment.vectors.contract import AnyOf, NoneOf
+from muniment.retrieval.places import EVERYWHERE, Place, Reach, all_places, places, reach, require_past
+from muniment.vectors.contract import NoneOf
 
 
 class Asked(NamedTuple):
@@ -29,6 +30,7 @@ class Asked(NamedTuple):
     collections: tuple[str, ...] | None
     filters: Filters
     as_of: datetime | None
+    standby: bool = False
 
 
 class Scope(NamedTuple):
@@ -66,25 +68,29 @@ class Scoping:
     async def of(self, asked: Asked) -> Scope:
         """The scope of a request.
 
-        Raises Invalid for filters that do not fit, CollectionMissing, NotAvailable for a past that is not kept.
+        Raises Invalid for filters that do not fit, CollectionMissing, NotAvailable for a past that is not kept;
+        Forbidden and StandbyMissing for a standby that the caller may not, or cannot, search.
         """
         wanted, as_of = conditions(asked.filters), asked.as_of
         if asked.collections == ():
             reason = "an empty list searches nothing; leave it out to search all"
             raise Invalid(f"collections: {reason}", errors=[{"field": "collections", "reason": reason}])
+        if asked.standby and asked.collections is None:
+            reason = "needs `collections`: name those whose second index is to be searched"
+            raise Invalid(f"standby {reason}", errors=[{"field": "standby", "reason": reason}])
         if as_of is not None:
             require_past(as_of)
         if asked.collections is None:
             kept = await self._reach(as_of)
             closed = tuple(sorted({*caller().withheld, *kept.off}))
             open_only = (NoneOf(field="collection", values=closed),) if closed else ()
-            indexes = (await self._all_indexes()).items
-            return Scope(places(indexes, wanted + open_only, as_of), (), kept.forgets)
+            indexes = await self._all_indexes()
+            return Scope(all_places(indexes, wanted + open_only, as_of), (), kept.forgets)
         refs = await self._visible(asked.collections)
         kept = await self._reach(as_of, refs)
-        chosen = (AnyOf(field="collection", values=tuple(ref.id for ref in refs)),) if refs else ()
-        found = places([ref.index for ref in refs], wanted + chosen, as_of)
-        return Scope(found, tuple(refs), kept.forgets)
+        if asked.standby:
+            refs = [_on_standby(ref) for ref in refs]
+        return Scope(places(refs, wanted, as_of), tuple(refs), kept.forgets)
 
     async def _reach(self, as_of: datetime | None, refs: Sequence[CollectionRef] | None = None) -> Reach:
         """How far back the collections, or all that the caller reads in, can be searched.
@@ -123,3 +129,12 @@ class Scoping:
                 )
             refs[ref.id] = ref
         return list(refs.values())
+
+
+def _on_standby(ref: CollectionRef) -> CollectionRef:
+    """The collection as it would be searched after a switch; for who may switch it."""
+    if not (ref.manager or "collections:admin" in caller().scopes):
+        raise Forbidden(f"only managers of {ref.name} search its second index", collection=ref.name)
+    if ref.standby is None:
+        raise StandbyMissing(f"{ref.name} has one index only: build another first", collection=ref.name)
+    return ref.model_copy(update={"index": ref.standby, "standby": ref.index})

@@ -79,7 +79,8 @@ class HybridRetrieval:
 
     async def _searched(self, request: Search, steps: Steps) -> Hits:
         with steps.of("scope"):
-            scope = await self._scoping.of(Asked(request.collections, request.filters, request.as_of))
+            where = Asked(request.collections, request.filters, request.as_of, request.standby)
+            scope = await self._scoping.of(where)
         degraded = ["history"] if scope.forgets else []
         said = asked(request.query)
         request = request.model_copy(update={"query": said.text})

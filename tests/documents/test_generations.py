@@ -1,0 +1,405 @@
+"""Another index beside the present one: built, switched to, gone back from, dropped; searches never notice."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from kit.office import Office
+from muniment.collections.contract import (
+    HISTORY,
+    CollectionMissing,
+    IndexIncomplete,
+    IndexState,
+    OfCollection,
+    PrepareIndex,
+    StandbyMissing,
+    StandbyNotReady,
+    StandbyThere,
+)
+from muniment.documents.contract import ById, OfVersion, Reconcile, Run, SetAccess, UpdateDocument
+from muniment.kernel.caller import calling_as
+from muniment.kernel.model import Nothing
+from muniment.kernel.problems import Forbidden, Invalid, Unavailable
+from muniment.retrieval.contract import Search
+from retrieval.conftest import retrieval_over
+
+HANDBOOK = OfCollection(collection="handbook")
+OTHER = PrepareIndex(collection="handbook", recipe="structure-200")
+FIRST, SECOND = "m.structure-160.1", "m.structure-200.2"
+LONG = " ".join(f"The probe reads temperature {n} of load in words." for n in range(600))
+
+
+@pytest.fixture
+async def office(tmp_path: Path, database_url: str, tokenizer_file: Path) -> AsyncIterator[Office]:
+    """A room whose dropped indexes are cleared at once; mia manages the handbook."""
+    office = staffed(tmp_path, database_url, tokenizer_file)
+    async with office.opened(dropped_index_seconds=0):
+        yield office
+
+
+@pytest.fixture
+async def light(tmp_path: Path, sqlite_url: str, tokenizer_file: Path) -> AsyncIterator[Office]:
+    """The same for what does not depend on the database."""
+    office = staffed(tmp_path, sqlite_url, tokenizer_file)
+    async with office.opened(dropped_index_seconds=0):
+        yield office
+
+
+def staffed(folder: Path, database_url: str, tokenizer: Path) -> Office:
+    office = Office.staffed(folder, database_url, tokenizer)
+    office.user("mia", member_of=["handbook"], manager_of=["handbook"], clearance="confidential")
+    return office
+
+
+async def begun(office: Office, request: PrepareIndex = OTHER) -> Run:
+    with office.asking("mia") as room:
+        return await room.build_index(request)
+
+
+async def built(office: Office, request: PrepareIndex = OTHER) -> Run:
+    return await office.over("mia", (await begun(office, request)).id)
+
+
+async def state(office: Office) -> IndexState:
+    with office.asking("mia") as room:
+        return await room.index_status(HANDBOOK)
+
+
+async def switched(office: Office) -> IndexState:
+    with office.asking("mia") as room:
+        return await room.switch_index(HANDBOOK)
+
+
+async def dropped(office: Office) -> IndexState:
+    with office.asking("mia") as room:
+        return await room.drop_index(HANDBOOK)
+
+
+async def found(office: Office, who: str = "ben", *, everywhere: bool = False, query: str = "words") -> list[str]:
+    """The texts that a search finds."""
+    asked = Search(query=query, collections=None if everywhere else ("handbook",), limit=200)
+    with calling_as(office.callers[who]):
+        return sorted(hit.chunk.text for hit in (await retrieval_over(office).search(asked)).hits)
+
+
+async def clean(office: Office) -> None:
+    """Until nothing is on its way, and nothing is amiss."""
+    async with asyncio.timeout(20):
+        while True:
+            with office.asking("root") as room:
+                found = await room.reconcile(Reconcile())
+                runs = (await room.status(Nothing())).runs
+            if not found.discrepancies and not runs["queued"] + runs["running"]:
+                return
+            await asyncio.sleep(0.02)
+
+
+def points(office: Office, index: str) -> int:
+    return len(office.vectors.points.get(index, {}))
+
+
+async def test_a_second_index_is_built_switched_to_gone_back_from_and_dropped(office: Office) -> None:
+    await office.put("ada", "a.md", LONG)
+    await office.put("ada", "b.md", "Short words.")
+    before = await found(office)
+    run = await built(office)
+    assert (run.kind, run.state, run.progress.done, run.progress.total) == ("build-index", "succeeded", 2, 2)
+    there = await state(office)
+    assert (there.state, there.done, there.total, there.missing, there.run) == ("ready", 2, 2, 0, run.id)
+    assert await found(office) == before
+    assert points(office, SECOND) != points(office, FIRST) > 0
+    after = await switched(office)
+    assert (after.index.name, after.standby and after.standby.name) == (SECOND, FIRST)
+    other = await found(office)
+    assert other != before
+    assert len(other) == points(office, SECOND)
+    await clean(office)
+    assert (await switched(office)).index.name == FIRST
+    assert await found(office) == before
+    assert (await dropped(office)).state == "none"
+    await clean(office)
+    assert (points(office, FIRST), points(office, SECOND)) == (len(before), 0)
+    assert await found(office) == before
+
+
+async def test_the_first_index_may_go_and_all_goes_on_from_the_second(office: Office) -> None:
+    put = await office.put("ada", "a.md", LONG)
+    await built(office)
+    await switched(office)
+    passages = await found(office)
+    await dropped(office)
+    await clean(office)
+    assert points(office, FIRST) == 0
+    assert await found(office) == passages
+    shown = await office.get("ada", put.id)
+    assert [(v.number, v.state) for v in shown.versions] == [(1, "current")]
+    with office.asking("ada") as room:
+        assert (await room.text(OfVersion(id=str(put.id)))).text == LONG
+        assert (await room.status(Nothing())).chunks == len(passages)
+        await room.update(UpdateDocument(id=str(put.id), title="Another title"))
+    await clean(office)
+    assert all("Another title" in point.text for point, _ in office.vectors.points[SECOND].values())
+    await office.put("ada", "a.md", "New words.")
+    await clean(office)
+    assert await found(office) == ["New words."]
+    await built(office, PrepareIndex(collection="handbook"))
+    await switched(office)
+    assert await found(office) == ["New words."]
+    await clean(office)
+    with office.asking("ada") as room:
+        await room.delete(ById(id=str(put.id)))
+    await clean(office)
+    assert not any(office.vectors.points.values())
+
+
+async def test_who_may_not_is_told_so_and_what_cannot_be_made_changes_nothing(light: Office) -> None:
+    for who, problem in (("ada", Forbidden), ("eve", CollectionMissing)):
+        with light.asking(who) as room:
+            for call in (room.index_status, room.switch_index, room.drop_index):
+                with pytest.raises(problem):
+                    await call(HANDBOOK)
+            with pytest.raises(problem):
+                await room.build_index(OTHER)
+    with pytest.raises(Invalid, match="recipe"):
+        await begun(light, PrepareIndex(collection="handbook", recipe="no-such"))
+    light.embedding.fails = Invalid("no such model")
+    with pytest.raises(Invalid, match="model"):
+        await begun(light, PrepareIndex(collection="handbook", model="no-such"))
+    light.embedding.fails = None
+    assert (await state(light)).state == "none"
+    with light.asking("mia") as room:
+        for call in (room.switch_index, room.drop_index):
+            with pytest.raises(StandbyMissing):
+                await call(HANDBOOK)
+    await built(light)
+    with pytest.raises(StandbyThere):
+        await begun(light)
+
+
+async def test_what_is_written_while_it_is_built_stands_in_both(office: Office) -> None:
+    for n in range(12):
+        await office.put("ada", f"{n}.md", f"Words of {n}.")
+    gate = asyncio.Event()
+
+    async def wait() -> None:
+        await gate.wait()
+
+    office.embedding.before = wait
+    run = await begun(office)
+    with pytest.raises(StandbyNotReady):
+        await switched(office)
+    assert (await state(office)).state == "building"
+    gate.set()
+    ids = {d.key: d.id for d in (await office.listed("ada", limit=50)).items}
+    await office.put("ada", "0.md", "Words that are new.")
+    await office.put("ada", "12.md", "Words of 12.")
+    with office.asking("ada") as room:
+        await room.update(UpdateDocument(id=ids["1.md"], title="Renamed"))
+        await room.set_access(SetAccess(id=ids["2.md"], access_level="confidential"))
+        await room.delete(ById(id=ids["3.md"]))
+    assert (await office.over("mia", run.id)).state == "succeeded"
+    await clean(office)
+    before = {who: await found(office, who) for who in ("ada", "ben")}
+    assert len(before["ada"]) == 12
+    assert len(before["ben"]) == 11
+    await switched(office)
+    assert {who: await found(office, who) for who in ("ada", "ben")} == before
+    titles = {point.payload["key"]: point.text for point, _ in office.vectors.points[SECOND].values()}
+    assert titles["1.md"].startswith("Renamed")
+    await clean(office)
+
+
+async def test_changes_after_the_switch_reach_both(office: Office) -> None:
+    put = await office.put("ada", "a.md", "Old words.")
+    await built(office)
+    await switched(office)
+    await office.put("ada", "a.md", "New words.")
+    with office.asking("ada") as room:
+        await room.set_access(SetAccess(id=str(put.id), access_level="confidential"))
+        await room.update(UpdateDocument(id=str(put.id), title="Renamed"))
+    await clean(office)
+    for _ in range(2):
+        assert (await found(office, "ada"), await found(office, "ben")) == (["New words."], [])
+        for index in (FIRST, SECOND):
+            ((point, _vector),) = office.vectors.points[index].values()
+            assert "Renamed" in point.text
+        await switched(office)
+
+
+async def test_what_was_retired_before_and_after_a_switch_is_found_as_of_its_time(office: Office) -> None:
+    put = await office.put("ada", "a.md", "First words.")
+    await office.put("ada", "a.md", "Second words.")
+    await built(office)
+    await switched(office)
+    await office.put("ada", "a.md", "Third words.")
+    await clean(office)
+    await dropped(office)
+    await office.put("ada", "a.md", "Fourth words.")
+    await clean(office)
+    assert {index: points(office, index) for index in office.vectors.points} == {
+        FIRST: 0, SECOND: 1, FIRST + HISTORY: 1, SECOND + HISTORY: 2,
+    }  # fmt: skip
+    versions = (await office.get("ada", put.id)).versions
+    assert [v.state for v in versions] == ["retired", "retired", "retired", "current"]
+    for everywhere in (False, True):
+        for version, text in zip(versions, ("First", "Second", "Third", "Fourth"), strict=True):
+            collections = None if everywhere else ("handbook",)
+            asked = Search(query="words", collections=collections, as_of=version.current_from)
+            with calling_as(office.callers["ben"]):
+                hits = (await retrieval_over(office).search(asked)).hits
+            assert [(h.chunk.text, h.document.version) for h in hits] == [(f"{text} words.", version.number)]
+
+
+async def test_a_collection_that_keeps_no_history_keeps_none_of_either(light: Office) -> None:
+    light.shelves.keep("handbook", 0)
+    put = await light.put("ada", "a.md", "First words.")
+    await built(light)
+    await switched(light)
+    await light.put("ada", "a.md", "Second words.")
+    await clean(light)
+    assert [v.number for v in (await light.get("ada", put.id)).versions] == [2]
+    assert (points(light, FIRST), points(light, SECOND)) == (1, 1)
+
+
+async def test_collections_that_share_an_index_are_not_found_twice(light: Office) -> None:
+    light.shelves.add("notes")
+    light.user("ben", member_of=["handbook", "notes"])
+    light.user("ada", member_of=["handbook", "notes"])
+    await light.put("ada", "a.md", "Words here.")
+    await light.put("ada", "n.md", "Words there.", collection="notes")
+    await built(light, PrepareIndex(collection="handbook"))
+    for _ in range(2):
+        assert await found(light, everywhere=True) == ["Words here.", "Words there."]
+        await switched(light)
+    await switched(light)
+    await dropped(light)
+    assert await found(light, everywhere=True) == ["Words here.", "Words there."]
+    await clean(light)
+
+
+async def test_one_document_that_fails_stops_no_other(light: Office) -> None:
+    put = [await light.put("ada", f"{n}.md", f"Words of {n}.") for n in range(6)]
+
+    seen = 0
+
+    async def first_fails() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:
+            raise Invalid("not this one")
+
+    light.embedding.before = first_fails
+    run = await built(light)
+    assert run.state == "failed"
+    assert run.problem is not None
+    assert run.problem["type"] == IndexIncomplete.urn
+    (told,) = cast("list[dict[str, str]]", run.problem["documents"])
+    assert told["document"] in {p.id for p in put}
+    there = await state(light)
+    assert (there.state, there.done, there.missing) == ("incomplete", 5, 1)
+    with pytest.raises(StandbyNotReady):
+        await switched(light)
+    with light.asking("mia") as room:
+        await room.retry_run(ById(id=run.id))
+    assert (await light.over("mia", run.id)).state == "succeeded"
+    await switched(light)
+    await clean(light)
+
+
+async def test_a_build_that_is_cut_off_goes_on_where_it_was(
+    tmp_path: Path, database_url: str, tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muniment.documents.copying.SLICE", 8)
+    office = staffed(tmp_path, database_url, tokenizer_file)
+    async with office.opened():
+        await office.put("ada", "a.md", LONG)
+        hold = asyncio.Event()
+
+        async def stop() -> None:
+            if points(office, SECOND) >= 16:
+                hold.set()
+                await asyncio.Event().wait()
+
+        office.embedding.before = stop
+        run = await begun(office)
+        await hold.wait()
+        done = len(office.embedding.texts)
+    office.embedding.before = None
+    async with office.opened():
+        assert (await office.over("mia", run.id)).state == "succeeded"
+        assert len(office.embedding.texts) < done + points(office, SECOND)
+        assert len(office.embedding.texts) - done == points(office, SECOND) - 16
+        await switched(office)
+        assert len(await found(office, query="probe")) == points(office, SECOND)
+        await clean(office)
+
+
+async def test_dropped_in_the_middle_nothing_is_left(light: Office) -> None:
+    for n in range(4):
+        await light.put("ada", f"{n}.md", f"Words of {n}.")
+    reached, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await gate.wait()
+
+    light.vectors.before["upsert"] = wait
+    run = await begun(light)
+    await reached.wait()
+    await dropped(light)
+    gate.set()
+    assert (await light.over("mia", run.id)).state == "cancelled"
+    await clean(light)
+    assert points(light, SECOND) == 0
+    again = await built(light)
+    assert again.state == "succeeded"
+
+
+async def test_the_index_of_a_collection_that_is_out_of_reach_is_tried_again(light: Office) -> None:
+    await light.put("ada", "a.md", "Words.")
+    light.vectors.fails["upsert"] = Unavailable("down")
+    run = await begun(light)
+    await light.until("mia", run.id, lambda r: r.attempts > 0 and r.next_attempt_at is not None)
+    del light.vectors.fails["upsert"]
+    assert (await light.over("mia", run.id)).state == "succeeded"
+    await switched(light)
+    assert await found(light) == ["Words."]
+
+
+async def test_searches_never_find_nothing_or_anything_twice(
+    tmp_path: Path, sqlite_url: str, tokenizer_file: Path
+) -> None:
+    office = staffed(tmp_path, sqlite_url, tokenizer_file)
+    async with office.opened(dropped_index_seconds=0.5):
+        await searched_all_the_while(office)
+
+
+async def searched_all_the_while(light: Office) -> None:
+    expected = {f"Words of {n}." for n in range(20)}
+    for n in range(20):
+        await light.put("ada", f"{n}.md", f"Words of {n}.")
+    over = False
+    odd: list[Counter[str]] = []
+
+    async def ask(*, everywhere: bool) -> None:
+        while not over:
+            said = Counter(await found(light, everywhere=everywhere))
+            if set(said) != expected or max(said.values()) > 1:
+                odd.append(said)
+
+    async with asyncio.TaskGroup() as tasks:
+        for everywhere in (False, True):
+            tasks.create_task(ask(everywhere=everywhere))
+        for _ in range(2):
+            await built(light)
+            for _ in range(3):
+                await switched(light)
+                await asyncio.sleep(0)
+            await dropped(light)
+            await clean(light)
+        over = True
+    assert not odd
