@@ -5,12 +5,13 @@ import json
 
 import pytest
 
-from gateway.fakes import ADMIN, AT, MONITOR, READER, WRITER
+from gateway.fakes import ADMIN, AT, MONITOR, READER, WRITER, collection
 from muniment.collections.contract import CollectionMissing, Entitlement
 from muniment.documents.contract import DocumentMissing
 from muniment.identity.contract import Group, Tokens, User
 from muniment.kernel.model import Nothing, Page
 from muniment.kernel.problems import Invalid, Throttled
+from muniment.models.contract import ModelInfo, ModelInfos
 
 
 def problem(reply, status, kind):
@@ -30,7 +31,7 @@ async def test_a_search_is_asked_as_the_caller_with_both_parts_of_the_entitlemen
     async with made.client(READER) as http:
         reply = await http.post("/api/v1/search", json={"query": "leases", "limit": 3})
     timings = {"embed": 1.0, "engine": 0.25}
-    assert reply.json() == {"hits": [], "took_ms": 1.5, "timings": timings, "degraded": []}
+    assert reply.json() == {"hits": [], "took_ms": 1.5, "timings": timings, "corrected": None, "degraded": []}
     assert reply.headers["server-timing"] == "embed;dur=1.0, engine;dur=0.25"
     who = made.asked.callers("Retrieval.search")[0]
     assert who.principal == "usr_reader"
@@ -86,6 +87,23 @@ async def test_either_of_two_scopes_is_enough(house):
         assert (await http.patch("/api/v1/collections/handbook", json={"title": "t"})).status_code == 200
     async with house().client(WRITER) as http:
         assert (await http.patch("/api/v1/collections/handbook", json={"title": "t"})).status_code == 200
+
+
+async def test_a_collection_is_made_with_a_model_that_embeds(house):
+    models = (model("m", "embedding"), model("judge", "reranker"))
+    made = house({"Models.list": ModelInfos(items=models), "Collections.create": collection()})
+    async with made.client(WRITER) as http:
+        for name in ("judge", "nope"):
+            reply = await http.post("/api/v1/collections", json={"name": "plans", "model": name})
+            assert problem(reply, 422, "invalid")["errors"][0]["field"] == "model"
+        assert not made.asked.of("Collections.create")
+        for body in ({"name": "plans", "model": "m"}, {"name": "plans"}):
+            assert (await http.post("/api/v1/collections", json=body)).status_code == 201
+
+
+def model(name, kind):
+    nothing = dict.fromkeys(("revision", "size_bytes", "dimensions", "max_tokens", "problem"))
+    return ModelInfo(name=name, kind=kind, state="ready", source="a folder", **nothing)
 
 
 async def test_sign_in_needs_no_token(house):

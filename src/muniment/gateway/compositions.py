@@ -18,7 +18,8 @@ from muniment.collections.contract import (
 from muniment.documents.contract import ById, CountReadable, Documents, PurgeCollection, Run, RunMissing
 from muniment.kernel.model import Nothing, Page, Paged
 from muniment.kernel.pages import decode_cursor, encode_cursor
-from muniment.kernel.problems import Forbidden
+from muniment.kernel.problems import Forbidden, Invalid
+from muniment.models.contract import Models
 
 _RUNS_OF_DOCUMENTS = "run_documents_"
 
@@ -26,11 +27,17 @@ _RUNS_OF_DOCUMENTS = "run_documents_"
 class CollectionCalls:
     """The public calls on collections."""
 
-    def __init__(self, collections: Collections, documents: Documents) -> None:
-        self._collections, self._documents = collections, documents
+    def __init__(self, collections: Collections, documents: Documents, models: Models) -> None:
+        self._collections, self._documents, self._models = collections, documents, models
 
     async def create(self, request: CreateCollection) -> Collection:
-        """A new collection holds nothing."""
+        """A new collection holds nothing. Raises Invalid for a model that is not here."""
+        if request.model is not None:
+            models = (await self._models.list(Nothing())).items
+            known = sorted(model.name for model in models if model.kind == "embedding")
+            if request.model not in known:
+                reason = f"is no embedding model here; known are {', '.join(known)}"
+                raise Invalid(f"model {reason}", errors=[{"field": "model", "reason": reason}])
         return (await self._collections.create(request)).model_copy(update={"documents": 0})
 
     async def list(self, request: Paged) -> Page[Collection]:

@@ -92,7 +92,8 @@ def reference() -> dict[str, Any]:
 
 def _calls(rooms: Rooms, uploads: Uploads) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
     """Calls that are more than one operation of one room."""
-    shelf, runs = CollectionCalls(rooms.collections, rooms.documents), RunCalls(rooms.documents)
+    shelf = CollectionCalls(rooms.collections, rooms.documents, rooms.models)
+    runs = RunCalls(rooms.documents)
     letters = LetterCalls(rooms.collections, rooms.documents)
     return {
         "POST /api/v1/collections": shelf.create,
