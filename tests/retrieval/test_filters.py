@@ -36,6 +36,10 @@ def test_each_form_becomes_its_condition():
     )
 
 
+def test_many_texts_are_one_condition():
+    assert len(conditions({"document": [f"doc_{n}" for n in range(5000)], "metadata.x": [*range(99)]})) == 2
+
+
 @pytest.mark.parametrize(
     ("filters", "field"),
     [
@@ -57,6 +61,9 @@ def test_each_form_becomes_its_condition():
         ({"metadata.x": {"lt": "9999-12-31T23:59:59-23:59"}}, "filters.metadata.x.lt"),
         ({"story_points": "many"}, "filters.story_points"),
         ({"metadata.x": {"gte": [1]}}, "filters.metadata.x.gte"),
+        ({"metadata.x": [*range(101)]}, "filters"),
+        ({"metadata.x": {"not": [*range(60)], "all": ["a"] * 60}}, "filters"),
+        ({f"metadata.x{n}": "a" for n in range(101)}, "filters"),
     ],
 )
 def test_what_does_not_fit_is_named(filters, field):

@@ -21,6 +21,9 @@ _WORDS = (FIELD_NAMES | {"document", "key", "access_level"}) - _TIMES - _NUMBERS
 FILTERABLE = tuple(sorted(_WORDS | _TIMES | _NUMBERS))
 """Fields that may be filtered on, besides `metadata.<name>`."""
 
+MOST_CHECKS = 100
+"""Of a field without an index the engine reads every point's payload once for each."""
+
 
 class _Asked(NamedTuple):
     """One filter as given: the field and where a complaint about it points."""
@@ -43,7 +46,19 @@ def conditions(filters: Filters) -> Filter:
         if field == METADATA:
             raise _unfit("filters.metadata.", "a name must follow the dot")
         found += _conditions(_Asked(field, f"filters.{field}"), value)
+    if sum(map(_checks, found)) > MOST_CHECKS:
+        reason = f"more than {MOST_CHECKS} conditions; each number of a list, and each value of `all`, is one"
+        raise _unfit("filters", reason)
     return tuple(found)
+
+
+def _checks(condition: Condition) -> int:
+    """How often the engine looks at a point for it: any number of texts cost one look, numbers one each."""
+    if isinstance(condition, AllOf):
+        return len(condition.values)
+    if isinstance(condition, AnyOf | NoneOf):
+        return max(1, sum(not isinstance(value, str | bool) for value in condition.values))
+    return 1
 
 
 def _conditions(asked: _Asked, value: JsonValue) -> list[Condition]:
