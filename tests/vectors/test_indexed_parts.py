@@ -14,6 +14,7 @@ from muniment.vectors.contract import AnyOf, Filter
 from muniment.vectors.engine import edge, edge_config, layout, oplog
 from muniment.vectors.engine.edge_config import DENSE_SEARCH, index_fields
 from muniment.vectors.engine.edge_filter import edge_filter
+from muniment.vectors.engine.edge_opened import named
 from muniment.vectors.engine.edge_replay import put, replay
 from muniment.vectors.engine.engine import DENSE, EnginePoint
 from muniment.vectors.engine.frames import Frame
@@ -63,9 +64,11 @@ def test_a_graph_over_small_vectors_finds_what_an_exact_search_finds(
     shard: EdgeShard, condition: Filter, least: float
 ) -> None:
     rng = np.random.default_rng(8)
+    near = shard.retrieve([UUID(int=n) for n in range(1, QUERIES + 1)], False, [DENSE])
     shares = []
-    for _ in range(QUERIES):
-        asked = Query.Nearest(rng.normal(size=DIMENSIONS).tolist(), using=DENSE)
+    for point in near:
+        row = np.array(named(point.vector, DENSE))
+        asked = Query.Nearest((row + 0.12 * rng.normal(size=DIMENSIONS)).tolist(), using=DENSE)
         found, exact = (
             {
                 point.id

@@ -15,6 +15,7 @@ from muniment.vectors.engine.edge_config import index_fields, indexed
 from muniment.vectors.engine.edge_replay import ahead, replay
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import LogReader, Position
+from muniment.vectors.engine.resident import release
 from muniment.vectors.engine.spawning import connected, serve
 
 _FLUSH_POINTS = 4096
@@ -35,15 +36,19 @@ class Build:
         """Take some operations; where that leads."""
         self._unflushed += replay(self._shard, ahead(self._log, asked.head["most"]))
         if self._unflushed >= _FLUSH_POINTS:
-            self._shard.flush()
-            self._unflushed = 0
+            self._flush()
         return Frame({"at": self._log.at})
 
     def optimize(self, _: Frame) -> Frame:
         """A segment of what has come, with its indexes: some minutes."""
-        self._shard.flush()
+        self._flush()
         self._shard.optimize()
         return Frame({"indexed": self._shard.info().indexed_vectors_count})
+
+    def _flush(self) -> None:
+        self._shard.flush()
+        release(self._folder)
+        self._unflushed = 0
 
     def finish(self, _: Frame) -> Frame:
         """Close the shard, all of it on the disk, for the process that will serve it."""

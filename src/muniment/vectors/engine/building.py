@@ -26,7 +26,7 @@ _COPY_POINTS = 256
 _FOLLOW_OPERATIONS = 64
 _REPLAY_OPERATIONS = 16
 _SEGMENT_POINTS = 100_000
-"""Points to a segment: what bounds the builder's memory, about 2 GB, most of it keywords."""
+"""Points to a segment: what bounds the builder's memory, at most 2.5 GB, most of it keywords."""
 
 _HOLD_SECONDS = 5.0
 _DISK_LOOK_SECONDS = 0.5

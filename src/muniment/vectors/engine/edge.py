@@ -191,6 +191,7 @@ class EdgeShards:
         self.end_copy(name)
         self._unflushed.pop(name, None)
         self._indexes.pop(name).shard.close()
+        resident.trim()
 
     def _page(
         self, name: str, condition: Filter, limit: int, start: UUID | None

@@ -1,7 +1,6 @@
 """How shards are laid out: as they grow, and as they are once indexed."""
 
 from qdrant_edge import (
-    AcornSearchParams,
     Distance,
     EdgeConfig,
     EdgeOptimizersConfig,
@@ -31,10 +30,11 @@ from muniment.vectors.engine.engine import (
 
 NEIGHBOURS = 16
 CONSIDERED_TO_LINK, CONSIDERED = 128, 256
-"""Candidates that HNSW weighs when it links a point, and when it searches."""
+"""Candidates that HNSW weighs when it links a point, and when it searches.
 
-_WITHOUT_DETOUR = 0.6
-"""Where a filter lets less than this through, neighbours' neighbours are looked at: else recall falls to 0.85."""
+At 100,000 chunks it then finds 0.98 of the nearest ten where a filter lets 11 to 18 in a hundred through, in 6 ms
+(0.97 with 128, in 4). By way of neighbours' neighbours (ACORN) it is all of them, in 35.
+"""
 
 _EXACT_BELOW_KB = 10_000
 """Where a filter leaves fewer vectors than this (6,800 of 384 dimensions), they are compared one by one: exact."""
@@ -57,9 +57,7 @@ _LINKED_FIELDS = frozenset({"readers", "collection"})
 """Fields whose values get links of their own in the graph: every search filters by them."""
 
 DENSE_SEARCH = SearchParams(
-    hnsw_ef=CONSIDERED,
-    quantization=QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING),
-    acorn=AcornSearchParams(enable=True, max_selectivity=_WITHOUT_DETOUR),
+    hnsw_ef=CONSIDERED, quantization=QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
 )
 """For dense queries over many points; where nothing is indexed or quantized it changes nothing."""
 
