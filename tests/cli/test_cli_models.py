@@ -32,7 +32,7 @@ def test_a_model_that_an_index_needs_stays(muniment: Command, tmp_path: Path) ->
     muniment("collections", "create", "needs-a-model")
     kept = muniment("models", "remove", BUNDLED_EMBEDDING, MUNIMENT_MODELS__CACHE=str(tmp_path / "cache"))
     assert kept.returncode == 1
-    assert "reindex with another model first" in kept.stderr
+    assert "build and switch to one of another model first" in kept.stderr
 
 
 def test_a_model_is_shown(muniment: Command) -> None:

@@ -18,6 +18,7 @@ from muniment.collections.contract import (
     StandbyThere,
     UpdateCollection,
 )
+from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Forbidden
 
 PLANS = OfCollection(collection="plans")
@@ -44,6 +45,8 @@ async def test_the_second_index_is_of_the_next_generation_and_back_is_where_it_w
         standby = prepared.standby
         assert (standby.model, standby.recipe, standby.generation) == ("other", before.recipe, 2)
         assert prepared.written == (before, standby)
+        everywhere = await collections.indexes(Nothing())
+        assert (everywhere.items, everywhere.written) == ((before,), (before, standby))
         switched = await collections.switch_index(PLANS)
         assert (switched.index, switched.standby) == (standby, before)
         back = await collections.switch_index(PLANS)

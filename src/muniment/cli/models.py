@@ -136,11 +136,12 @@ async def _remove(configuration: Configuration, name: str) -> None:
     open_room = late("muniment.app").open_room
     with calling_as(Caller.system("cli")):
         async with open_room(configuration, Collections) as collections:
-            indexes = (await collections.indexes(Nothing())).items
+            indexes = (await collections.indexes(Nothing())).written
         using = [index.name for index in indexes if index.model == name]
         if using:
             raise ModelInUse(
-                f"{name} is needed by {', '.join(using)}; reindex with another model first", indexes=using
+                f"{name} is needed by {', '.join(using)}; build and switch to one of another model first, or drop it",
+                indexes=using,
             )
         async with open_room(configuration, Models) as room:
             await room.remove(RemoveModel(name=name))

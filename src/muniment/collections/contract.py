@@ -202,13 +202,15 @@ class CollectionRefs(Model):
 
 
 class Indexes(Model):
-    """Every index that a collection is searched in at present.
+    """Every index that a collection is searched in at present, and every standby.
 
     `unsearched` are, by index, collections that have points there and are searched in another one. `histories` are
-    the indexes in whose histories retired versions stand.
+    the indexes in whose histories retired versions stand, `written` those that points go to, standbys too.
     """
 
     items: tuple[IndexRef, ...]
+    written: tuple[IndexRef, ...] = ()
+    standbys: tuple[IndexRef, ...] = ()
     unsearched: dict[str, tuple[str, ...]] = Field(default={})
     histories: tuple[IndexRef, ...] = ()
 

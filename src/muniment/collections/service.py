@@ -360,6 +360,7 @@ def _ref(row: Row[Any], who: Caller) -> CollectionRef:
 def indexes_of(refs: Sequence[CollectionRef]) -> Indexes:
     """Those of all collections: one's standby may be another's index."""
     searched = {ref.index.name: ref.index for ref in refs}
+    written = {index.name: index for ref in refs for index in ref.written}
     histories = {index.name: index for ref in refs for index in ref.histories}
     unsearched: dict[str, tuple[str, ...]] = {}
     for ref in refs:
@@ -368,6 +369,8 @@ def indexes_of(refs: Sequence[CollectionRef]) -> Indexes:
                 unsearched[index.name] = (*unsearched.get(index.name, ()), ref.id)
     return Indexes(
         items=tuple(searched[name] for name in sorted(searched)),
+        written=tuple(written[name] for name in sorted(written)),
+        standbys=tuple({ref.standby.name: ref.standby for ref in refs if ref.standby is not None}.values()),
         unsearched={name: tuple(sorted(ids)) for name, ids in sorted(unsearched.items())},
         histories=tuple(histories[name] for name in sorted(histories)),
     )
