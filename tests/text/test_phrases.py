@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.text.phrases import asked, demanded, holds, says
+from muniment.text.phrases import demanded, holds, says, unquoted
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from muniment.text.phrases import asked, demanded, holds, says
     ],
 )
 def test_quotes_are_taken_out_of_a_query(query, text, phrases):
-    assert asked(query) == (text, phrases)
+    assert unquoted(query) == (text, phrases)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_text_holds_each_run_of_its_words(before, words, after, space, form):
 
 @given(st.text(max_size=80))
 def test_any_query_is_taken_apart_without_loss_of_letters(query):
-    text, phrases = asked(query)
+    text, phrases = unquoted(query)
     assert [c for c in text if c.isalnum()] == [c for c in query if c.isalnum()]
     assert all(holds(text, phrase) for phrase in phrases)
 
@@ -84,7 +84,7 @@ def test_any_query_is_taken_apart_without_loss_of_letters(query):
 @pytest.mark.parametrize("piece", ['"', '"a', 'a"', '" ', "\u201c\u201d", "\u201e\u201c\u201d"])
 def test_no_query_is_slow(piece):
     began = time.process_time()
-    asked(piece * (8192 // len(piece)))
+    unquoted(piece * (8192 // len(piece)))
     assert time.process_time() - began < 1
 
 
@@ -103,5 +103,5 @@ def test_each_phrase_is_said_by_one_of_the_texts():
 
 def test_prose_of_many_words_quotes_without_demanding():
     prose = 'When the watch begins with a "bookmark" the server goes on with the events that it has kept, in turn.'
-    assert asked(prose).phrases == ()
-    assert asked('When does the watch begin with a "bookmark"?').phrases == ("bookmark",)
+    assert unquoted(prose).phrases == ()
+    assert unquoted('When does the watch begin with a "bookmark"?').phrases == ("bookmark",)

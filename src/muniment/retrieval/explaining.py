@@ -10,7 +10,7 @@ from muniment.retrieval.filters import conditions
 from muniment.retrieval.places import Place
 from muniment.retrieval.scope import Asked, Scope, Scoping
 from muniment.retrieval.sentences import side
-from muniment.text.phrases import asked
+from muniment.text.phrases import unquoted
 from muniment.vectors.contract import (
     AnyOf,
     AnyQuery,
@@ -98,7 +98,7 @@ class Explaining:
                 return found.model_copy(update={"rank": rank, "standings": standings, "hit": hit})
         if not standings:
             return _explained(document, "unmatched", "holds none of the words of the query.")
-        if phrases := asked(request.query).phrases:
+        if phrases := unquoted(request.query).phrases:
             quoted = " and ".join(f'"{phrase}"' for phrase in phrases)
             return _explained(document, "unmatched", f"is not among the documents found to say {quoted} exactly.")
         low = _explained(document, "ranked-low", f"is not among the {len(hits)} best documents. {sides}")

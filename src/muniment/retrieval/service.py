@@ -19,8 +19,7 @@ from muniment.retrieval.reranking.judging import Judging
 from muniment.retrieval.scope import Asked, Scope, Scoping
 from muniment.retrieval.slips import without_slips
 from muniment.retrieval.steps import Steps
-from muniment.text.phrases import Asked as Quoting
-from muniment.text.phrases import asked, mentions
+from muniment.text.phrases import Unquoted, mentions, unquoted
 from muniment.vectors.contract import IndexMissing, TermWeights, Vectors, WeighTerms
 
 _log = get_logger(__name__)
@@ -82,7 +81,7 @@ class HybridRetrieval:
             where = Asked(request.collections, request.filters, request.as_of, request.standby)
             scope = await self._scoping.of(where)
         degraded = ["history"] if scope.forgets else []
-        said = asked(request.query)
+        said = unquoted(request.query)
         request = request.model_copy(update={"query": said.text})
         with steps.of("embed"):
             vectors = await self._embedded(request, scope, degraded)
@@ -99,7 +98,7 @@ class HybridRetrieval:
             degraded=tuple(degraded),
         )
 
-    async def _mended(self, look: Look, said: Quoting) -> Look | None:
+    async def _mended(self, look: Look, said: Unquoted) -> Look | None:
         """What was probably meant where nothing was found: without the slip, or without quotes that mention."""
         if not caller().tokens:
             return None

@@ -19,20 +19,20 @@ _ALIKE = str.maketrans(
 )
 
 
-class Asked(NamedTuple):
+class Unquoted(NamedTuple):
     """A query without its quotes, and what they held: to be said exactly."""
 
     text: str
     phrases: tuple[str, ...]
 
 
-def mentions(said: Asked) -> bool:
+def mentions(said: Unquoted) -> bool:
     """Whether a question mentions what it quotes, rather than demands it: it says more, or quotes a sentence."""
     quoted = [len(words(phrase)) for phrase in said.phrases]
     return len(words(said.text)) > sum(quoted) or max(quoted, default=0) > _LONGEST_DEMANDED
 
 
-def asked(query: str) -> Asked:
+def unquoted(query: str) -> Unquoted:
     """The query taken apart; a quote that is opened or closed alone, or holds no word, is plain text.
 
     A quote within a word (`5"`, `l"eau`) opens nothing, and prose of many words quotes without demanding.
@@ -53,7 +53,7 @@ def asked(query: str) -> Asked:
             done = end
     text = "".join([*pieces, query[done:]])
     beside = len(words(text)) - sum(len(words(phrase)) for phrase in phrases)
-    return Asked(text, tuple(dict.fromkeys(phrases)) if beside <= _LONGEST_BESIDE else ())
+    return Unquoted(text, tuple(dict.fromkeys(phrases)) if beside <= _LONGEST_BESIDE else ())
 
 
 def _is_within_word(query: str, start: int, end: int) -> bool:
