@@ -140,7 +140,8 @@ async def _remove(configuration: Configuration, name: str) -> None:
         using = [index.name for index in indexes if index.model == name]
         if using:
             raise ModelInUse(
-                f"{name} is needed by {', '.join(using)}; build and switch to one of another model first, or drop it",
+                f"{name} is needed by {', '.join(using)}; "
+                "build and switch to one of another model first, or drop it",
                 indexes=using,
             )
         async with open_room(configuration, Models) as room:
