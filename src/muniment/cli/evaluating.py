@@ -116,7 +116,7 @@ def _apply(asked: Session, collection: str, prior: float) -> None:
 def _tell_learned(asked: Session, learned: _Learned, depth: int, *, applied: bool) -> None:
     if asked.as_json:
         told = {"prior": learned.prior, "best": learned.best, "applied": applied and learned.prior is not None}
-        print_json({**told, "measures": _measures(learned.before, learned.after)})
+        print_json({**told, "measures": measured(learned.before, learned.after)})
         return
     _tell(asked, learned.before, learned.after, depth)
     if learned.prior is None:
@@ -128,24 +128,30 @@ def _tell_learned(asked: Session, learned: _Learned, depth: int, *, applied: boo
 
 
 def _tell(asked: Session, before: Sequence[Scores], after: Sequence[Scores] | None, depth: int) -> None:
-    measures = _measures(before, after)
+    measures = measured(before, after)
     if asked.as_json:
         print_json({"questions": len(before), "depth": depth, "measures": measures})
         return
+    tell_measures(measures, len(before), depth)
+
+
+def tell_measures(measures: dict[str, dict[str, Any]], count: int, depth: int, changed: str = "CHANGED") -> None:
+    """A table, and where two settings were measured a verdict; `changed` heads the other one's column."""
     names = {name: f"{shown}@{depth}" for name, shown in _SHOWN.items()}
     columns = [("MEASURE", lambda row: names[row[0]]), ("NOW", lambda row: f"{row[1]['now']:.3f}")]
-    if after is not None:
+    is_compared = "changed" in measures["ndcg"]
+    if is_compared:
         columns += [
-            ("CHANGED", lambda row: f"{row[1]['changed']:.3f}"),
+            (changed, lambda row: f"{row[1]['changed']:.3f}"),
             ("DIFFERENCE", lambda row: f"{row[1]['difference']:+.3f}"),
             ("95 % INTERVAL", lambda row: f"[{row[1]['low']:+.3f}, {row[1]['high']:+.3f}]"),
         ]
     table(list(measures.items()), columns)
-    if after is not None:
-        out.print(plain(_verdict(measures["ndcg"], len(before)), "bold"))
+    if is_compared:
+        out.print(plain(_verdict(measures["ndcg"], count), "bold"))
 
 
-def _measures(before: Sequence[Scores], after: Sequence[Scores] | None) -> dict[str, dict[str, Any]]:
+def measured(before: Sequence[Scores], after: Sequence[Scores] | None) -> dict[str, dict[str, Any]]:
     """Means by measure, and with two settings their difference and its interval."""
     found: dict[str, dict[str, Any]] = {}
     for place, name in enumerate(Scores._fields):

@@ -13,6 +13,7 @@ from muniment.cli import (
     content,
     documents,
     evaluating,
+    indexes,
     machine,
     models,
     operate,
@@ -74,6 +75,7 @@ app.add_typer(collections.app, name="collections")
 app.add_typer(people.users, name="users")
 app.add_typer(people.groups, name="groups")
 app.add_typer(people.keys, name="keys")
+app.add_typer(indexes.app, name="index")
 app.add_typer(runs.app, name="runs")
 app.add_typer(runs.letters, name="dead-letters")
 app.add_typer(models.models, name="models")

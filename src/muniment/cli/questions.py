@@ -16,42 +16,47 @@ _EXAMPLE = '{"query": "how are leases renewed", "relevant": ["leases.md"]}'
 
 
 class Question(NamedTuple):
-    """A question, and the grades of what answers it, by a document's id, key, or COLLECTION/KEY."""
+    """A question, and the grades of what answers it, by a document's id, key, or COLLECTION/KEY; none unjudged."""
 
     query: str
     relevant: dict[str, float]
 
 
 class Setting(NamedTuple):
-    """How searches are asked: the way, and weights other than the collection's own."""
+    """How searches are asked: the way, weights other than the collection's own, and in its second index or not."""
 
     mode: Mode
     ranking: dict[str, float] | None
+    standby: bool = False
 
 
 class _Line(BaseModel):
     """A line of the file; what else it says is passed over."""
 
     query: Annotated[str, Field(min_length=1)]
-    relevant: dict[str, FiniteFloat] | Annotated[list[str], Field(min_length=1)]
+    relevant: dict[str, FiniteFloat] | Annotated[list[str], Field(min_length=1)] | None = None
 
 
-def questions(file: Path) -> list[Question]:
+def questions(file: Path, *, unjudged: bool = False) -> list[Question]:
     """One JSON object a line: `query`, and `relevant` as a list of documents or an object of their grades.
 
-    Raises Invalid, naming the line.
+    With `unjudged` it may be left out. Raises Invalid, naming the line.
     """
-    found = [_question(line, f"{file}, line {number}") for number, line in _lines(file)]
+    found = [_question(line, f"{file}, line {number}", unjudged=unjudged) for number, line in _lines(file)]
     if not found:
         raise Invalid(f"{file} holds no judged question")
     return found
 
 
-def _question(line: str, where: str) -> Question:
+def _question(line: str, where: str, *, unjudged: bool) -> Question:
     try:
         said = _Line.model_validate_json(line)
     except ValidationError as unfit:
         raise Invalid(f"{where}: not a judged question; one is like {_EXAMPLE}") from unfit
+    if said.relevant is None:
+        if unjudged:
+            return Question(said.query, {})
+        raise Invalid(f"{where}: not a judged question; one is like {_EXAMPLE}")
     grades = said.relevant if isinstance(said.relevant, dict) else dict.fromkeys(said.relevant, 1.0)
     relevant = {name: grade for name, grade in grades.items() if grade > 0}
     if not relevant:
@@ -77,13 +82,22 @@ class Asking:
 
     def scored(self, setting: Setting, name: str) -> list[Scores]:
         """A row for each question; `name` is what the progress is called."""
-        rows: list[Scores] = []
+        found = self.answered(setting, name)
+        return [self.score(question, answer) for question, answer in zip(self._judged, found, strict=True)]
+
+    def answered(self, setting: Setting, name: str) -> list[list[dict[str, Any]]]:
+        """What is found for each question."""
+        rows: list[list[dict[str, Any]]] = []
         with steps(quiet=self._asked.as_json) as progress:
             for question in self._judged:
                 progress.show(name, len(rows), len(self._judged))
-                ranking = [_named(document, question.relevant) for document in self.found(question.query, setting)]
-                rows.append(scores(ranking, question.relevant, self._depth))
+                rows.append(self.found(question.query, setting))
         return rows
+
+    def score(self, question: Question, found: Sequence[Mapping[str, Any]]) -> Scores:
+        """What an answer to a judged question is worth."""
+        ranking = [_named(document, question.relevant) for document in found]
+        return scores(ranking, question.relevant, self._depth)
 
     def found(self, query: str, setting: Setting) -> list[dict[str, Any]]:
         """The documents that a search finds, best first."""
@@ -94,6 +108,7 @@ class Asking:
             "group_by": "document",
             "mode": setting.mode,
             "ranking": setting.ranking,
+            "standby": setting.standby,
         }
         return [hit["document"] for hit in self._asked.muniment.post("/api/v1/search", body)["hits"]]
 

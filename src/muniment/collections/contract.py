@@ -202,7 +202,7 @@ class CollectionRefs(Model):
 
 
 class Indexes(Model):
-    """Every index that a collection is searched in at present, and every standby.
+    """Every index that a collection is searched in at present.
 
     `unsearched` are, by index, collections that have points there and are searched in another one. `histories` are
     the indexes in whose histories retired versions stand, `written` those that points go to, standbys too.
@@ -210,7 +210,6 @@ class Indexes(Model):
 
     items: tuple[IndexRef, ...]
     written: tuple[IndexRef, ...] = ()
-    standbys: tuple[IndexRef, ...] = ()
     unsearched: dict[str, tuple[str, ...]] = Field(default={})
     histories: tuple[IndexRef, ...] = ()
 

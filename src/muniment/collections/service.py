@@ -370,7 +370,6 @@ def indexes_of(refs: Sequence[CollectionRef]) -> Indexes:
     return Indexes(
         items=tuple(searched[name] for name in sorted(searched)),
         written=tuple(written[name] for name in sorted(written)),
-        standbys=tuple({ref.standby.name: ref.standby for ref in refs if ref.standby is not None}.values()),
         unsearched={name: tuple(sorted(ids)) for name, ids in sorted(unsearched.items())},
         histories=tuple(histories[name] for name in sorted(histories)),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import Counter
 from sqlalchemy import Row
@@ -27,6 +27,13 @@ from muniment.kernel.problems import Unavailable
 _MOST_FLIPS = 1000
 
 _ingested = Counter("muniment_documents_ingested", "Versions that became current.")
+
+
+class _Sets(NamedTuple):
+    """A version and its copies, and the indexes in which it is to stand."""
+
+    rows: Sequence[Row[Any]]
+    wanted: frozenset[str]
 
 
 class Flip:
@@ -110,28 +117,25 @@ class Flip:
         await self._parts.outbox.put(connection, event, what)
         return True
 
-    async def _sets(
-        self, connection: AsyncConnection, document: Row[Any], version: Row[Any]
-    ) -> Sequence[Row[Any]] | None:
+    async def _sets(self, connection: AsyncConnection, document: Row[Any], version: Row[Any]) -> _Sets | None:
         """The version and its copies; None while one of the indexes lacks it, or knows what is older."""
         sets = await copies.sets_of(connection, version.id)
         wanted = await copies.written(connection, document.collection) or {version.index_name}
         whole = {row.index_name for row in sets if row.copy_of is None or row.indexed_chunks == row.chunks}
         stale = any(row.acl_version != document.acl_version for row in sets if row.index_name in wanted)
-        return None if stale or not whole >= set(wanted) else sets
+        return None if stale or not whole >= set(wanted) else _Sets(sets, frozenset(wanted))
 
     async def _settle_sets(
         self,
         connection: AsyncConnection,
         document: Row[Any],
         version: Row[Any],
-        sets: Sequence[Row[Any]],
+        sets: _Sets,
         at: datetime,
     ) -> None:
         """Every copy stands from now on; what is in an index that was dropped meanwhile goes."""
-        wanted = await copies.written(connection, document.collection) or {version.index_name}
-        for row in sets:
-            if row.index_name not in wanted:
+        for row in sets.rows:
+            if row.index_name not in sets.wanted:
                 await copies.strip(connection, self._parts.jobs, row, document.collection)
             elif row.copy_of is not None:
                 await registry.change_version(connection, row.id, stood(version, current_from=at))

@@ -39,6 +39,12 @@ def _discounted(gains: Sequence[float]) -> float:
     return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
 
 
+def overlap(before: Sequence[str], after: Sequence[str]) -> float:
+    """The share of what either list holds that both hold, in [0, 1]; two empty ones agree."""
+    either = {*before, *after}
+    return len({*before} & {*after}) / len(either) if either else 1.0
+
+
 class Difference(NamedTuple):
     """The mean difference, and the ends of its 95 % interval."""
 
