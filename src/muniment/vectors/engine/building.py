@@ -25,8 +25,12 @@ _BUILDER = "muniment.vectors.engine.builder"
 _COPY_POINTS = 256
 _FOLLOW_OPERATIONS = 64
 _REPLAY_OPERATIONS = 16
-_SEGMENT_POINTS = 100_000
-"""Points to a segment: what bounds the builder's memory, at most 2.5 GB, most of it keywords."""
+_LEAST_SEGMENT, _LARGEST_SEGMENT, _SEGMENTS = 20_000, 100_000, 10
+"""Points to a segment, and how many segments an index should have between these bounds.
+
+A segment bounds the builder's memory, most of it keywords: 25 kB a point, so 0.5 GB up to 200,000 points of an
+index and 2.5 GB from a million on. Each segment is a graph that a search goes through.
+"""
 
 _HOLD_SECONDS = 5.0
 _DISK_LOOK_SECONDS = 0.5
@@ -174,13 +178,14 @@ class _Build:
         about, niceness = self._about.model_dump_json(), str(self._terms.niceness)
         async with spawned(_BUILDER, str(folder), str(log), about, niceness, patience=0) as process:
             self.process_id = process.process.pid
+            segment = min(max(points // _SEGMENTS, _LEAST_SEGMENT), _LARGEST_SEGMENT)
             copied, more = 0, True
             while more:
                 more = (await self._ask(self._old, "copy", limit=_COPY_POINTS)).head["more"]
                 copied += _COPY_POINTS
                 self._remarks["building"] = f"copied {min(copied, points):,} of {points:,} points"
                 await self._order(process, "follow", most=_FOLLOW_OPERATIONS)
-                if copied % _SEGMENT_POINTS < _COPY_POINTS:
+                if copied % segment < _COPY_POINTS:
                     await self._order(process, "optimize")
             await self._follow_all(process)
             self._remarks["building"] = f"indexing {points:,} points"
