@@ -22,6 +22,7 @@ LONG_FILES: dict[str, str] = {
 }
 SHARED_FLOORS = {"kernel", "text"}
 PROGRAMS = {"app.py", "process.py", "cli", "sdk"}
+EVERYTHING = {"Exception", "BaseException"}
 ROOM_WORDS = {"collection", "retrieval", "embedding", "gateway", "conversation", "footnote"}
 
 
@@ -198,7 +199,7 @@ def catches(house: list[Source]) -> Iterator[str]:
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-            broad = any(c is None or (isinstance(c, ast.Name) and c.id.endswith("Exception")) for c in caught)
+            broad = any(c is None or (isinstance(c, ast.Name) and c.id in EVERYTHING) for c in caught)
             if broad and source.at != "kernel/guard.py":
                 yield f"{source.at}:{node.lineno}: catches everything"
 
