@@ -1,5 +1,6 @@
 """What somebody is shown, held against what the oracle lets them see."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from access.oracle import SECRET, Document
 from access.town import Town
 
 MODES = ("hybrid", "dense", "keyword")
+RANKINGS = (None, None, {"dense": 0}, {"words": 8, "grams": 0, "prior": 4}, {"candidates": 10})
 MOST = 200
 
 
@@ -33,7 +35,10 @@ class Looking:
         await self.by_mode(self.dice.choice(MODES))
         await self.a_few(self.dice.choice(MODES))
         await self.in_collections()
+        await self.by_a_phrase()
+        await self.by_a_slip()
         await self.at_documents()
+        await self.at_why()
         await self.at_a_list()
         await self.at_what_was()
         if self.dice.random() < 0.3:
@@ -65,6 +70,23 @@ class Looking:
             await self.reply(404, "POST", "search", {"query": "written", "collections": names})
             await self.reply(404, "POST", "ask", {"question": "what is written?", "collections": names})
 
+    async def by_a_phrase(self) -> None:
+        """What just one document says: asked twice, since the second answer may be a kept one."""
+        for document in self.some_ready(1):
+            query = f'"The {document.words[-1].upper()} is written"'
+            for _ in range(2):
+                await self.search(query, self.dice.choice(MODES), limit=5, only={document.id})
+
+    async def by_a_slip(self) -> None:
+        """A word that no text has, an edit away from one that just one has: it is mended for who reads that."""
+        for document in self.some_ready(1):
+            word = document.words[-1]
+            await self.search(word[:6] + word[7:], "keyword", limit=5, only={document.id})
+
+    def some_ready(self, most: int) -> list[Document]:
+        ready = [d for d in self.oracle.documents.values() if d.ready]
+        return self.dice.sample(ready, min(most, len(ready)))
+
     async def search(
         self,
         query: str,
@@ -73,10 +95,13 @@ class Looking:
         limit: int,
         collections: list[str] | None = None,
         whole: bool = True,
+        only: set[str] | None = None,
     ) -> Sequence[Any]:
-        """One search; with `whole`, its hits are all that the person may read there."""
+        """One search; with `whole`, its hits are all that the person may read there, or just of `only`."""
         group_by = self.dice.choice([None, "document"]) if whole else "document"
         body = {"query": query, "mode": mode, "limit": limit, "collections": collections, "group_by": group_by}
+        if self.dice.random() < 0.3:
+            body |= {"explain": True, "ranking": self.dice.choice(RANKINGS)}
         answer = await self.reply(200, "POST", "search", body)
         self.town.searches += 1
         hits: list[Any] = answer["hits"]
@@ -85,6 +110,9 @@ class Looking:
         if whole:
             found = {hit["document"]["id"] for hit in hits}
             readable = self.oracle.readable(self.who, collections)
+            if only is not None:
+                readable = [d for d in readable if d.id in only]
+                self.recalled(found <= only, f"{found} found by {body}")
             lacking = [d for d in readable if d.ready and d.id not in found]
             self.recalled(not lacking, f"{lacking} not found by {body}")
         return hits
@@ -133,8 +161,42 @@ class Looking:
                 await self.reply(422 if reads else 404, "GET", f"{path}/pages/1")  # a text has no pages to draw
                 before = self.oracle.words(self.who) | self.oracle.past(self.who)
                 await self.reply(status, "GET", f"{path}/text", secrets=before, version=1)
+            if not reads:
+                await self.as_if_unknown(document.id, "GET", path, None)
             if not reads and self.oracle.people[self.who].role != "viewer":
                 await self.reply(404, "GET", f"{path}/access")
+
+    async def at_why(self) -> None:
+        """Why a document is found, or not; one that may not be read is as one that never was."""
+        documents = list(self.oracle.documents.values())
+        for document in self.dice.sample(documents, min(2, len(documents))):
+            names = self.dice.sample(list(self.oracle.collections), 1) if self.dice.random() < 0.5 else None
+            filters = self.dice.choice([{}, {}, {"key": document.key}, {"key": "none.txt"}, {"nothing": 1}])
+            body = {"query": document.words[-1], "mode": self.dice.choice(MODES), "collections": names}
+            body |= {"filters": filters, "document": document.id}
+            if not self.oracle.reads(self.who, document):
+                await self.as_if_unknown(document.id, "POST", "search/explain", body)
+            elif names is not None and not self.oracle.sees(self.who, names[0]):
+                await self.reply(422 if "nothing" in filters else 404, "POST", "search/explain", body)
+            elif "nothing" in filters:
+                await self.reply(422, "POST", "search/explain", body)
+            elif document.ready:
+                told = await self.reply(200, "POST", "search/explain", body)
+                self.recalled(told["outcome"] == _outcome(document, names, filters), f"{told} of {body}")
+
+        for gone in self.dice.sample(sorted(self.town.gone), min(1, len(self.town.gone))):
+            await self.as_if_unknown(gone, "POST", "search/explain", {"query": "written", "document": gone})
+
+    async def as_if_unknown(self, document: str, method: str, path: str, body: dict[str, Any] | None) -> None:
+        """Both answers are the same but for the ids."""
+        unknown = "doc_" + "0" * (len(document) - len("doc_"))
+        told = await self.reply(404, method, path, body)
+        other = body and body | {"document": unknown}
+        never = await self.reply(404, method, path.replace(document, unknown), other)
+        for answer in (told, never):
+            del answer["request_id"]
+        if json.loads(json.dumps(told).replace(document, unknown)) != never:
+            raise Leak(self.story(f"{told} and, of what never was, {never}"))
 
     async def at_a_list(self) -> None:
         """Runs, collections with their counts, and the documents of one."""
@@ -190,7 +252,7 @@ class Looking:
         if hidden:
             raise Leak(self.story(f"{method} {path} {body} shows {hidden}"))
         kind = reply.headers.get("content-type", "")
-        return reply.json() if kind.startswith("application/json") else None
+        return reply.json() if kind.startswith(("application/json", "application/problem+json")) else None
 
     def allowed(self, identifier: str, *texts: str) -> None:
         """The document may be read, and each text is of a version that is, or may be, the current one."""
@@ -207,6 +269,12 @@ class Looking:
 
     def story(self, what: str) -> str:
         return f"{self.who}: {what}, after\n{self.town.story()}"
+
+
+def _outcome(document: Document, names: list[str] | None, filters: dict[str, Any]) -> str:
+    if names is not None and document.collection not in names:
+        return "elsewhere"
+    return "filtered" if filters == {"key": "none.txt"} else "found"
 
 
 async def wander(town: Town, steps: int, *, recall: bool = True) -> None:
