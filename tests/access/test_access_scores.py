@@ -7,7 +7,14 @@ from access.oracle import LEVELS
 from access.town import Town
 from kit.running import ADMIN_PASSWORD
 
-QUERIES = ("when is the ledger renewed", "ledger vault", "renewed renewed by the keeper of the vault")
+QUERIES = (
+    "when is the ledger renewed",
+    "ledger vault",
+    "renewed renewed by the keeper of the vault",
+    '"the ledger is signed"',
+    "the vaultt of the keeper",
+    "teh ledgger",
+)
 READABLE = (
     "The ledger is renewed on Mondays by the keeper.",
     "The vault is opened by two keepers, and the ledger is signed. The ledger stays in the vault.",
@@ -21,7 +28,7 @@ class Village:
     """A reader, an owner of secrets, and a collection that both belong to."""
 
     def __init__(self, town: Town) -> None:
-        self.town = town
+        self.town, self.known = town, ""
         self.reader, self.owner = (f"user:{town.name}-{name}" for name in ("reader", "owner"))
 
     async def begin(self) -> None:
@@ -38,6 +45,13 @@ class Village:
         await self.town.over(taken["run"])
         return [document["id"] for document in taken["documents"]]
 
+    async def move(self, collection: str) -> None:
+        """Into an index that nothing else is in."""
+        path = f"collections/{collection}/index"
+        run = await self.town.told(202, self.owner, "POST", path, {"recipe": "structure-200"})
+        await self.town.over(run["id"])
+        await self.town.told(200, self.owner, "POST", f"{path}/switch")
+
     async def shown(self) -> list[Any]:
         """All that the reader is told, less how long it took."""
         answers = []
@@ -51,6 +65,8 @@ class Village:
                         200, self.reader, "POST", "ask", {"question": query, "collections": scope}
                     )
                 )
+            body = {"query": query, "document": self.known}
+            answers.append(await self.town.told(200, self.reader, "POST", "search/explain", body))
         answers.append(await self.town.told(200, self.reader, "GET", "collections"))
         answers.append(await self.town.told(200, self.reader, "GET", "collections/shared/documents?limit=2"))
         times = {"took_ms", "timings"}
@@ -62,11 +78,13 @@ async def test_hits_order_and_scores_are_those_of_a_house_without_what_is_hidden
     http = await opened({}, MUNIMENT_RETRIEVAL__CANDIDATES="10", MUNIMENT_RETRIEVAL__SPARE="0")
     village = Village(Town(http, ADMIN_PASSWORD, 0))
     await village.begin()
-    await village.add("shared", READABLE, LEVELS[1])
+    village.known = (await village.add("shared", READABLE, LEVELS[1]))[0]
     without = await village.shown()
     assert any(hits["hits"] for hits in without if "hits" in hits)
     hidden = await village.add("shared", HIDDEN[:20], LEVELS[2])
     hidden += await village.add("closed", HIDDEN[20:], LEVELS[0])
+    assert await village.shown() == without
+    await village.move("closed")
     assert await village.shown() == without
     for document in hidden[::2]:
         await village.town.told(204, village.owner, "DELETE", f"documents/{document}")
