@@ -206,7 +206,8 @@ def _quiet(muniment: Muniment) -> bool:
 
 def _counted(muniment: Muniment, writer: Writer) -> dict[str, int]:
     there = {document["key"]: document for document in muniment.pages(PATH, limit=500)}
-    wanted: dict[str, set[str | None]] = {key: {text} for key, text in writer.kept.items()} | writer.unsure
+    wanted: dict[str, set[str | None]] = {key: {text} for key, text in writer.kept.items()}
+    wanted |= writer.unsure
     missing = [key for key, texts in wanted.items() if _hash_of(there.get(key)) not in {_sha256(t) for t in texts}]
     left = [key for key in there if key not in wanted]
     open_runs = [r for state in ("queued", "running") for r in muniment.pages("/api/v1/runs", state=state)]

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from bench import embedding_load, evaldata, report
 from bench.peers import ENVIRONMENTS, Peer, environment, is_made
 from tokenizers import Tokenizer

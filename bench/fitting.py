@@ -42,7 +42,8 @@ def logistic(features: Numbers, positive: NDArray[np.bool_], ridge: float = 1.0)
 
 def scored(features: Numbers, weights: Numbers) -> Numbers:
     """The log odds of each row."""
-    return features @ weights[:-1] + weights[-1]
+    odds: Numbers = features @ weights[:-1] + weights[-1]
+    return odds
 
 
 def by_groups(features: Numbers, positive: NDArray[np.bool_], groups: Sequence[str]) -> tuple[Numbers, Numbers]:

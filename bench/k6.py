@@ -67,7 +67,7 @@ def search(target: Target, load: Load) -> Met:
             "SUMMARY": str(summary),
             "WINDOWS": str(WINDOWS),
         }
-        command = [k6, "run", "--quiet", "--no-usage-report", SCENARIO]
+        command: list[str | Path] = [k6, "run", "--quiet", "--no-usage-report", SCENARIO]
         done = subprocess.run(command, env=os.environ | told, capture_output=True, text=True, check=False)
         if done.returncode not in {0, CROSSED}:
             raise RuntimeError(f"k6 ended with {done.returncode}: {done.stderr[-2000:]}")
