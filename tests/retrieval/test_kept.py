@@ -10,12 +10,18 @@ from muniment.documents.contract import ById, SetAccess, UpdateDocument
 from muniment.kernel.caller import calling_as
 from muniment.kernel.problems import Unavailable
 from muniment.retrieval.contract import Hits, Search
-from muniment.retrieval.kept import KeptAnswers, Marks, normalised
+from muniment.retrieval.kept import KeptAnswers, Marks, Question, normalised
 from muniment.retrieval.service import HybridRetrieval
 from retrieval.conftest import retrieval_over
 from retrieval.test_service import ADA, OneVector, room, search
 
 A, B = Marks("1", "1"), Marks("1", "2")
+NOBODY: frozenset[str] = frozenset()
+NOTHING = Hits(hits=(), took_ms=1)
+
+
+def of(request: str) -> Question:
+    return Question(request, NOBODY, NOBODY, NOBODY, "")
 
 
 @pytest.fixture
@@ -122,13 +128,25 @@ async def test_a_degraded_answer_is_not_kept() -> None:
 
 
 def test_nothing_is_kept_of_what_was_overtaken_or_is_too_large() -> None:
-    kept, nothing = KeptAnswers(1_000_000), Hits(hits=(), took_ms=1)
-    assert kept.get(A, "q") is None
-    kept.put(A, "q", nothing)
-    assert kept.get(A, "q") == nothing
-    assert kept.get(B, "q") is None
-    kept.put(A, "q", nothing)
-    assert kept.get(B, "q") is None
+    kept = KeptAnswers(1_000_000)
+    assert kept.get(A, of("q")) is None
+    kept.put(A, of("q"), NOTHING)
+    assert kept.get(A, of("q")) == NOTHING
+    assert kept.get(B, of("q")) is None
+    kept.put(A, of("q"), NOTHING)
+    assert kept.get(B, of("q")) is None
+    kept.put(B, of("q" * 100_000), NOTHING)
+    assert kept.get(B, of("q" * 100_000)) is None
+
+
+def test_answers_without_hits_are_bounded_as_well() -> None:
+    kept = KeptAnswers(100_000)
+    kept.get(A, of("0"))
+    for number in range(100):
+        kept.put(A, of(str(number)), NOTHING)
+    found = [number for number in range(100) if kept.get(A, of(str(number)))]
+    assert 0 < len(found) < 100
+    assert found[-1] == 99
 
 
 def test_a_query_is_the_same_however_it_is_composed() -> None:

@@ -77,7 +77,7 @@ class Hit(Model):
 class Hits(Model):
     """Best first. `corrected` is the query that was looked for in place of one that nothing matched.
 
-    `degraded` lists what was missing (`dense`, `rerank`, `cache`, `history`).
+    `degraded` lists what was missing (`dense`, `rerank`, `history`).
 
     `timings` are the milliseconds of each step: `scope`, `embed`, `engine`, `fuse`, `rerank`, `hydrate`, `cache`.
     """
