@@ -3,10 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kit.office import Office
 from muniment.collections.contract import (
@@ -403,3 +407,66 @@ async def searched_all_the_while(light: Office) -> None:
             await clean(light)
         over = True
     assert not odd
+
+
+KEYS = st.sampled_from(["a.md", "b.md", "c.md"])
+STEP = st.one_of(
+    st.tuples(st.just("put"), KEYS, st.sampled_from(["One word.", "Two words.", "Three more words."])),
+    st.tuples(st.sampled_from(["delete", "close", "open", "rename"]), KEYS, st.just("")),
+    st.tuples(st.sampled_from(["build", "switch", "drop"]), st.just(""), st.just("")),
+)
+_names = count()
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=st.lists(STEP, min_size=4, max_size=14))
+async def test_whatever_is_done_both_indexes_say_the_same(
+    light: Office, steps: list[tuple[str, str, str]]
+) -> None:
+    """Against a plain record of what ada and ben read; nothing waits for what was begun before it."""
+    name = f"g{next(_names)}"
+    light.shelves.add(name)
+    for person in ("ada", "ben", "mia"):
+        light.user(person, member_of=[name], manager_of=[name], clearance="internal")
+    light.user("ada", member_of=[name], manager_of=[name], clearance="confidential")
+    record: dict[str, tuple[str, str, bool]] = {}
+    for what, key, text in steps:
+        with light.asking("ada") as room:
+            if what == "put":
+                put = await light.put("ada", key, text, collection=name)
+                record[key] = (str(put.id), text, key in record and record[key][2])
+            elif key in record and what == "delete":
+                await room.delete(ById(id=record.pop(key)[0]))
+            elif key in record and what in ("open", "close"):
+                level = "internal" if what == "open" else "confidential"
+                await room.set_access(SetAccess.model_validate({"id": record[key][0], "access_level": level}))
+                record[key] = (*record[key][:2], what == "close")
+            elif key in record and what == "rename":
+                await room.update(UpdateDocument(id=record[key][0], title=f"Title {next(_names)}"))
+            elif what == "build":
+                with suppress(StandbyThere):
+                    await room.build_index(PrepareIndex(collection=name, recipe="structure-200"))
+            elif what in ("switch", "drop"):
+                with suppress(StandbyMissing, StandbyNotReady):
+                    await (room.switch_index if what == "switch" else room.drop_index)(
+                        OfCollection(collection=name)
+                    )
+        await _agree(light, name, record)
+    await clean(light)
+    for _ in range(2):
+        await _agree(light, name, record)
+        with light.asking("ada") as room, suppress(StandbyMissing):
+            await room.switch_index(OfCollection(collection=name))
+
+
+async def _agree(office: Office, name: str, record: dict[str, tuple[str, str, bool]]) -> None:
+    for who in ("ada", "ben"):
+        asked = Search(query="word", collections=(name,), limit=200)
+        with calling_as(office.callers[who]):
+            hits = (await retrieval_over(office).search(asked)).hits
+        expected = {key: text for key, (_, text, closed) in record.items() if who == "ada" or not closed}
+        assert sorted((h.document.key, h.chunk.text) for h in hits) == sorted(expected.items())

@@ -1,8 +1,9 @@
 """Filling an index beside the present one, and clearing one that nobody searches any more."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -25,6 +26,9 @@ _AT_ONCE = 4
 
 _MOST_LATER = 20
 """Documents that fail for a passing reason before all that is left waits."""
+
+_PASSES = 3
+"""What became current in the moment in which the build began may have been overlooked by the first."""
 
 _TOLD = 20
 _COUNTED_SECONDS = 2.0
@@ -50,20 +54,29 @@ class Building:
         One that fails stops no other. Raises IndexIncomplete, IndexDelayed.
         """
         what = OfIndexJob.model_validate(job.request)
-        failed: list[tuple[str, Problem]] = []
-        after, counted = "", 0.0
+        failed: dict[str, Problem] = {}
+        for _ in range(_PASSES):
+            if not await self._pass(job, what, failed):
+                break
+        total = await self._count(job, what)
+        if failed:
+            raise _incomplete(failed, total)
+
+    async def _pass(self, job: Job, what: OfIndexJob, failed: dict[str, Problem]) -> bool:
+        """Go through what is missing, once; false where that was nothing, or too much has failed to go on."""
+        after, counted, found = "", 0.0, False
         while some := await self._next(what, after):
             if monotonic() - counted > _COUNTED_SECONDS:
                 await self._count(job, what)
                 counted = monotonic()
-            problems = await asyncio.gather(*(self._copied(row, what.index) for row in some))
-            failed += [(row.id, problem) for row, problem in zip(some, problems, strict=True) if problem]
-            if sum(problem.retryable for _, problem in failed) >= _MOST_LATER:
-                break
             after = some[-1].id
-        total = await self._count(job, what)
-        if failed:
-            raise _incomplete(failed, total)
+            fresh = [row for row in some if row.id not in failed]
+            found = found or bool(fresh)
+            problems = await asyncio.gather(*(self._copied(row, what.index) for row in fresh))
+            failed |= {row.id: problem for row, problem in zip(fresh, problems, strict=True) if problem}
+            if sum(problem.retryable for problem in failed.values()) >= _MOST_LATER:
+                return False
+        return found
 
     async def _next(self, what: OfIndexJob, after: str) -> Sequence[Row[Any]]:
         """The next few; none when all are there, or the index was dropped."""
@@ -107,13 +120,16 @@ class Building:
             after = rows[-1].id
 
 
-def _incomplete(failed: Sequence[tuple[str, Problem]], total: int) -> Problem:
+def _incomplete(failed: Mapping[str, Problem], total: int) -> Problem:
     """Titles only: what a problem says in detail may be for the document's readers."""
-    told = [{"document": document, "title": problem.document()["title"]} for document, problem in failed[:_TOLD]]
+    told = [
+        {"document": document, "title": problem.document()["title"]}
+        for document, problem in islice(failed.items(), _TOLD)
+    ]
     names = ", ".join(f"{one['document']} ({one['title']})" for one in told[:3])
     more = " and others" if len(failed) > len(told[:3]) else ""
     says = f"{len(failed)} of {total} documents could not be put into the index: {names}{more}"
-    if any(problem.retryable for _, problem in failed):
+    if any(problem.retryable for problem in failed.values()):
         return IndexDelayed(f"{says}; they are tried again", documents=told, failed=len(failed))
     return IndexIncomplete(f"{says}; mend them and retry the run", documents=told, failed=len(failed))
 
