@@ -54,6 +54,14 @@ async def test_what_could_not_be_read_tells_its_reason(office: Office) -> None:
     assert str(problem["detail"]) in found.says
 
 
+async def test_a_slip_is_explained_by_what_was_looked_for_instead(office: Office) -> None:
+    put = await office.put("ada", "a.md", "a certificate of storage")
+    found = await why(office, "ben", put.id, query="certifcate", mode="keyword")
+    assert (found.outcome, found.rank) == ("found", 1)
+    assert 'for "certificate" instead' in found.says
+    assert [standing.signal for standing in found.standings] == ["keyword"]
+
+
 async def test_words_that_it_does_not_hold(office: Office) -> None:
     put = await office.put("ada", "a.md", "storage")
     assert (await why(office, "ben", put.id, mode="keyword")).outcome == "unmatched"

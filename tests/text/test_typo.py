@@ -55,6 +55,12 @@ def test_a_query_is_mended_where_it_slipped_and_nowhere_else():
     assert mended("xylophone", {"xylophon"}, PASSAGES) is None
 
 
+def test_a_query_of_unheard_words_is_no_slip_though_one_is_near_another():
+    query = "wann wird ein signal kalibriert"
+    assert mended(query, set(terms(query)), PASSAGES) is None
+    assert mended("signz ORA-00942", {"signz", *terms("ORA-00942")}, PASSAGES) == "signs ORA-00942"
+
+
 LETTERS = st.text(alphabet="abc", min_size=1, max_size=6)
 
 

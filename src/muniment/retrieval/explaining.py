@@ -89,19 +89,25 @@ class Explaining:
             limit=DEEPEST,
             explain=True,
         )
-        hits = (await self._find(search)).hits
+        found = await self._find(search)
+        hits, instead = found.hits, ""
+        if found.corrected is not None:
+            instead = f' for "{found.corrected}" instead'
+            request = request.model_copy(update={"query": found.corrected})
         standings = await self._standings(request, scope, document)
         sides = " ".join(side(standing) for standing in standings)
         for rank, hit in enumerate(hits, 1):
             if hit.document.id == document.id:
-                found = _explained(document, "found", f"is number {rank} of {len(hits)} documents found. {sides}")
-                return found.model_copy(update={"rank": rank, "standings": standings, "hit": hit})
+                says = f"is number {rank} of {len(hits)} documents found{instead}. {sides}"
+                return _explained(document, "found", says).model_copy(
+                    update={"rank": rank, "standings": standings, "hit": hit}
+                )
         if not standings:
             return _explained(document, "unmatched", "holds none of the words of the query.")
         if phrases := unquoted(request.query).phrases:
             quoted = " and ".join(f'"{phrase}"' for phrase in phrases)
             return _explained(document, "unmatched", f"is not among the documents found to say {quoted} exactly.")
-        low = _explained(document, "ranked-low", f"is not among the {len(hits)} best documents. {sides}")
+        low = _explained(document, "ranked-low", f"is not among the {len(hits)} best documents{instead}. {sides}")
         return low.model_copy(update={"standings": standings})
 
     async def _standings(self, request: ExplainSearch, scope: Scope, document: Document) -> tuple[Standing, ...]:

@@ -12,8 +12,13 @@ FEWEST_CHARACTERS = 4
 def mended(
     query: str, unknown: Collection[str], passages: Iterable[str], language: str | None = None
 ) -> str | None:
-    """The query with each unknown word replaced by the nearest that the passages hold; None if there is none."""
+    """The query with each unknown word replaced by the nearest that the passages hold; None if there is none.
+
+    None as well where most of them have none: that is no slip but another language.
+    """
     near = nearest_words(query, unknown, passages, language)
+    if 2 * len(near) < len(_slips(query, unknown, language)):
+        return None
     for term, start, end in reversed(spans(query, language)):
         if term in near:
             query = query[:start] + near[term][0] + query[end:]
@@ -27,7 +32,7 @@ def nearest_words(
 
     Those that the most passages hold come first. Terms with digits are no slips: another number is another thing.
     """
-    wanted = {term: word for term, word in _written(query, language) if term in unknown and _may_slip(word)}
+    wanted = _slips(query, unknown, language)
     if not wanted:
         return {}
     holders: Counter[tuple[str, str]] = Counter()
@@ -65,6 +70,10 @@ def is_one_edit(one: str, other: str) -> bool:
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
     """How many characters both begin with."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _slips(query: str, unknown: Collection[str], language: str | None) -> dict[str, str]:
+    return {term: word for term, word in _written(query, language) if term in unknown and _may_slip(word)}
 
 
 def _may_slip(word: str) -> bool:
