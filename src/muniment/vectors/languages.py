@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import TypeVar
 
 from muniment.text.terms import primary
@@ -29,8 +30,8 @@ class LanguagesInUse:
         self._engine = engine
         self._told: dict[str, frozenset[str]] = {}
         self._written: defaultdict[str, set[str]] = defaultdict(set)
-        self._found: dict[tuple[str, Filter], frozenset[str]] = {}
-        self._missed: dict[tuple[str, Filter, str], str] = {}
+        self._found: dict[bytes, frozenset[str]] = {}
+        self._missed: dict[tuple[bytes, str], str] = {}
 
     def note(self, index: str, payloads: Iterable[Payload]) -> None:
         """What is about to be written; to be called before the engine is."""
@@ -52,12 +53,14 @@ class LanguagesInUse:
             there = await self._seen(index, readable, mark, (self._told[index] | self._written[index]) - {*first})
         return (*first, *sorted({*map(primary, there)} - {*first}))
 
-    async def _seen(self, index: str, readable: Filter, mark: str, languages: Iterable[str]) -> frozenset[str]:
+    async def _seen(self, index: str, readable: Filter, mark: str, languages: frozenset[str]) -> frozenset[str]:
         """Those of the languages that the filter lets through."""
-        key = (index, readable)
+        if not languages:
+            return frozenset()
+        key = _short(index, readable)
         found = self._found.get(key, frozenset())
-        for language in sorted({*languages} - found):
-            missed = (*key, language)
+        for language in sorted(languages - found):
+            missed = (key, language)
             if self._missed.get(missed) == mark:
                 continue
             if await self._engine.count(index, (*readable, AnyOf(field="language", values=(language,)))):
@@ -66,6 +69,12 @@ class LanguagesInUse:
             else:
                 _remember(self._missed, missed, mark)
         return found
+
+
+def _short(index: str, readable: Filter) -> bytes:
+    """What stands for both in memory: a filter may name the thousand tokens of a reader."""
+    said = "\n".join((index, *(condition.model_dump_json() for condition in readable)))
+    return blake2b(said.encode(), digest_size=16).digest()
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:
