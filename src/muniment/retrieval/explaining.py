@@ -9,7 +9,7 @@ from muniment.retrieval.contract import Explained, ExplainSearch, Hits, Outcome,
 from muniment.retrieval.filters import conditions
 from muniment.retrieval.places import Place
 from muniment.retrieval.scope import Asked, Scope, Scoping
-from muniment.retrieval.sentences import side
+from muniment.retrieval.wording import standing_told
 from muniment.text.phrases import unquoted
 from muniment.vectors.contract import (
     AnyOf,
@@ -95,7 +95,7 @@ class Explaining:
             instead = f' for "{found.corrected}" instead'
             request = request.model_copy(update={"query": found.corrected})
         standings = await self._standings(request, scope, document)
-        sides = " ".join(side(standing) for standing in standings)
+        sides = " ".join(standing_told(standing) for standing in standings)
         for rank, hit in enumerate(hits, 1):
             if hit.document.id == document.id:
                 says = f"is number {rank} of {len(hits)} documents found{instead}. {sides}"

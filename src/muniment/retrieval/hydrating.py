@@ -8,7 +8,7 @@ from muniment.retrieval.candidates import Look
 from muniment.retrieval.contract import Hit, Scores
 from muniment.retrieval.fusion import Ranked
 from muniment.retrieval.parents import with_common_parents
-from muniment.retrieval.sentences import explanation
+from muniment.retrieval.wording import explanation
 from muniment.text.phrases import demanded, says
 
 _SPARE_FOR_PHRASES = 100

@@ -45,7 +45,7 @@ def _name(part: Weighed) -> str:
     return f"{name} ({measure.format(part.value)})"
 
 
-def side(standing: Standing) -> str:
+def standing_told(standing: Standing) -> str:
     """Where a document stands by one signal alone."""
     name, measure = _SIGNALS[standing.signal]
     where = f"number {standing.rank}" if standing.rank else f"behind the first {standing.of}"
