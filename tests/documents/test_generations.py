@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kit.office import Office
+from kit.office import Office, text_document
 from muniment.collections.contract import (
     HISTORY,
     CollectionMissing,
@@ -24,7 +24,8 @@ from muniment.collections.contract import (
     StandbyNotReady,
     StandbyThere,
 )
-from muniment.documents.contract import ById, OfVersion, Reconcile, Run, SetAccess, UpdateDocument
+from muniment.documents.contract import ById, OfVersion, PurgeCollection, Reconcile, Run, SetAccess, UpdateDocument
+from muniment.embedding.contract import Embedded, EmbedPassages
 from muniment.kernel.caller import calling_as
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Forbidden, Invalid, Unavailable
@@ -470,3 +471,168 @@ async def _agree(office: Office, name: str, record: dict[str, tuple[str, str, bo
             hits = (await retrieval_over(office).search(asked)).hits
         expected = {key: text for key, (_, text, closed) in record.items() if who == "ada" or not closed}
         assert sorted((h.document.key, h.chunk.text) for h in hits) == sorted(expected.items())
+
+
+async def test_the_standby_is_searched_by_who_may_switch_it(light: Office) -> None:
+    await light.put("ada", "a.md", "Words.")
+    asked = Search(query="words", collections=("handbook",), standby=True)
+    retrieval = retrieval_over(light)
+    with calling_as(light.callers["mia"]), pytest.raises(StandbyMissing):
+        await retrieval.search(asked)
+    await built(light)
+    with calling_as(light.callers["mia"]):
+        assert len((await retrieval.search(asked)).hits) == 1
+        with pytest.raises(Invalid, match="standby"):
+            await retrieval.search(Search(query="words", standby=True))
+    for who, problem in (("ada", Forbidden), ("eve", CollectionMissing)):
+        with calling_as(light.callers[who]), pytest.raises(problem):
+            await retrieval.search(asked)
+
+
+async def test_an_upload_that_is_called_off_leaves_nothing_in_either(light: Office) -> None:
+    await light.put("ada", "a.md", "Old words.")
+    await built(light)
+    reached, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        if points(light, SECOND) > 1:
+            reached.set()
+            await gate.wait()
+
+    light.vectors.before["delete"] = wait  # the last thing that is done to a copy
+    uploaded = await light.upload("ada", text_document("a.md", "New words."))
+    await reached.wait()
+    with light.asking("ada") as room:
+        await room.cancel_run(ById(id=str(uploaded.run)))
+    gate.set()
+    await clean(light)
+    assert (points(light, FIRST), points(light, SECOND)) == (1, 1)
+    assert await found(light) == ["Old words."]
+    with light.asking("ada") as room:
+        await room.retry_run(ById(id=str(uploaded.run)))
+    await light.over("ada", uploaded.run)
+    await switched(light)
+    assert await found(light) == ["New words."]
+    await clean(light)
+
+
+async def test_a_second_model_that_breaks_holds_uploads_up_until_its_index_is_dropped(light: Office) -> None:
+    await light.put("ada", "a.md", "Old words.")
+    await built(light, PrepareIndex(collection="handbook", model="other"))
+    embed = light.embedding.embed_passages
+
+    async def broken(request: EmbedPassages) -> Embedded:
+        if request.model == "other":
+            raise Invalid("it is broken")
+        return await embed(request)
+
+    light.embedding.embed_passages = broken  # type: ignore[method-assign]
+    failed = await light.put("ada", "a.md", "New words.")
+    assert (await light.get("ada", failed.id)).versions[-1].state == "failed"
+    assert await found(light) == ["Old words."]
+    await dropped(light)
+    with light.asking("ada") as room:
+        await room.retry_run(ById(id=str(failed.run)))
+    await light.over("ada", failed.run)
+    await clean(light)
+    assert await found(light) == ["New words."]
+
+
+async def test_what_was_being_indexed_where_is_dropped_meanwhile_comes_into_the_other(light: Office) -> None:
+    await light.put("ada", "a.md", "Old words.")
+    await built(light)
+    reached, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await gate.wait()
+
+    light.vectors.before["upsert"] = wait
+    uploaded = await light.upload("ada", text_document("a.md", "New words."))
+    await reached.wait()
+    await switched(light)
+    await dropped(light)
+    gate.set()
+    assert (await light.over("ada", uploaded.run)).state == "succeeded"
+    await clean(light)
+    assert await found(light) == ["New words."]
+    assert (points(light, FIRST), points(light, SECOND)) == (0, 1)
+
+
+async def test_a_deleted_collection_takes_both_with_it(light: Office) -> None:
+    for n in range(3):
+        await light.put("ada", f"{n}.md", f"Words of {n}.")
+    await built(light)
+    ref = light.shelves.refs.pop("handbook")
+    with light.asking("root") as room:
+        await room.purge_collection(PurgeCollection(id=ref.id, name=ref.name, run="run_documents_purge"))
+    await light.over("root", "run_documents_purge")
+    assert not any(light.vectors.points.values())
+
+
+async def test_what_was_dropped_while_nobody_took_note_is_cleared_by_the_sweep(
+    tmp_path: Path, sqlite_url: str, tokenizer_file: Path
+) -> None:
+    office = staffed(tmp_path, sqlite_url, tokenizer_file)
+    async with office.opened(dropped_index_seconds=0):
+        await office.put("ada", "a.md", "Words.")
+        await built(office)
+    await office.shelves.drop_index(HANDBOOK)
+    async with office.opened(dropped_index_seconds=0):
+        await office.settled(lambda: points(office, SECOND) == 0)
+        await clean(office)
+        assert await found(office) == ["Words."]
+
+
+async def test_a_second_index_that_this_room_was_never_told_of_is_taken_up(light: Office) -> None:
+    await light.put("ada", "a.md", "Words.")
+    await light.shelves.prepare_index(OTHER)
+    there = await state(light)
+    assert (there.state, there.missing, there.run) == ("incomplete", 1, None)
+    assert (await built(light)).state == "succeeded"
+    await switched(light)
+    assert await found(light) == ["Words."]
+
+
+async def test_what_failed_in_an_index_that_is_gone_is_retried_in_the_other(light: Office) -> None:
+    light.embedding.fails = Invalid("not now")
+    failed = await light.put("ada", "a.md", "Words.")
+    assert (await light.get("ada", failed.id)).versions[0].state == "failed"
+    light.embedding.fails = None
+    await built(light)
+    await switched(light)
+    await dropped(light)
+    with light.asking("ada") as room:
+        await room.retry_run(ById(id=str(failed.run)))
+    assert (await light.over("ada", failed.run)).state == "succeeded"
+    await clean(light)
+    assert await found(light) == ["Words."]
+    assert points(light, FIRST) == 0
+
+
+async def test_what_changes_while_its_copy_is_made_is_what_the_copy_says(light: Office) -> None:
+    """All is renamed, closed and put into another language between a copy's points and the end of it."""
+    put = await light.put("ada", "a.md", "Words.", metadata={"team": "old"})
+    reached, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await gate.wait()
+
+    light.vectors.before["delete"] = wait  # comes after the last point of a copy
+    run = await begun(light)
+    await reached.wait()
+    with light.asking("ada") as room:
+        await room.update(UpdateDocument(id=str(put.id), language="de", metadata={}))
+        await room.set_access(SetAccess(id=str(put.id), access_level="confidential"))
+    gate.set()
+    assert (await light.over("mia", run.id)).state == "succeeded"
+    await clean(light)
+    (first, _), (second, _) = (next(iter(light.vectors.points[index].values())) for index in (FIRST, SECOND))
+    assert (first.text, first.language) == (second.text, second.language) == (second.text, "de")
+    said = [
+        {k: v for k, v in p.payload.items() if v not in (None, ()) and k != "version"} for p in (first, second)
+    ]
+    assert said[0] == said[1]
+    assert "metadata.team" not in second.payload
+    assert await found(light) == []

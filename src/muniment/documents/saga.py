@@ -85,13 +85,14 @@ class Ingestion:
             await self._gone(job, version, [target.index_name])
 
     async def _rewound(self, work: Work) -> Work:
-        """What was chunked for an index that was dropped since is chunked anew."""
+        """What was chunked for an index that was dropped since is begun anew."""
         version = work.version
         if version.state in {"received", "parsed"}:
             return work
         async with self._database.write() as connection:
             await copies.strip(connection, self._parts.jobs, version, work.document.collection)
-            await ingest_store.step(connection, version.id, {"state": "parsed"})
+            await ingest_store.drop_text(connection, version.id)
+            await ingest_store.step(connection, version.id, {"state": "received"})
             fresh = await ingest_store.work(connection, version.id)
         return fresh or work
 
