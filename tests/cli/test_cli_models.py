@@ -21,6 +21,10 @@ def test_a_model_comes_in_from_a_folder_and_goes(command: Command, tmp_path: Pat
     broken = command("models", "add", str(folder), **where)
     assert broken.returncode == 1
     assert "did its download break off?" in broken.stderr
+    judge = {"MUNIMENT_RETRIEVAL__RERANKER": "cross-encoder", "MUNIMENT_RETRIEVAL__RERANK_MODEL": "tiny-encoder"}
+    judging = command("models", "remove", "tiny-encoder", **where, **judge)
+    assert judging.returncode == 1
+    assert "is the reranker of searches" in judging.stderr
     removed = command("models", "remove", "tiny-encoder", **where)
     assert (removed.returncode, removed.stdout) == (0, "tiny-encoder is removed\n")
     gone = command("models", "remove", "tiny-encoder", **where)

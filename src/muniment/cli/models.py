@@ -121,7 +121,7 @@ def remove_model(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a model and its files, unless an index still needs it; a bundled one comes again when it is needed.
+    """Remove a model and its files, unless an index or the search's reranker needs it; a bundled one comes again.
 
     Example: muniment models remove my-model
     """
@@ -133,7 +133,11 @@ def remove_model(
 
 
 async def _remove(configuration: Configuration, name: str) -> None:
-    open_room = late("muniment.app").open_room
+    app = late("muniment.app")
+    open_room = app.open_room
+    searches = configuration.section("retrieval", app.sections()["retrieval"])
+    if searches.reranker == "cross-encoder" and searches.rerank_model == name:
+        raise ModelInUse(f"{name} is the reranker of searches: set retrieval.reranker to another first")
     with calling_as(Caller.system("cli")):
         async with open_room(configuration, Collections) as collections:
             indexes = (await collections.indexes(Nothing())).written
