@@ -87,7 +87,9 @@ async def test_weights_are_the_idf_of_what_is_visible(vectors: Vectors) -> None:
     points, _ = corpus(150, seed=3)
     index = await index_of(vectors, [*points, point("secretword", readers=("usr_b",))])
     condition = (AnyOf(field="collection", values=("col_2",)),)
-    text = "lease zebra secretword unheard"
+    # More than one call of the engine takes.
+    unheard = " ".join(f"zq{a}{b}k" for a in "abcdefghijklmno" for b in "abcdefghijklmno")
+    text = f"lease secretword {unheard} zebra"
 
     weighed = await vectors.weigh(
         WeighTerms(index=index, text=text, readers=frozenset({"usr_a"}), filter=condition)
@@ -95,7 +97,7 @@ async def test_weights_are_the_idf_of_what_is_visible(vectors: Vectors) -> None:
 
     seen = [p for p in points if sees(p.payload, {"usr_a"}, condition)]
     assert weighed.weights == pytest.approx({t: idf(t, seen) for t in terms(text)}, abs=1e-4)
-    assert set(weighed.unknown) == set(terms("secretword unheard"))
+    assert set(weighed.unknown) == set(terms(f"secretword {unheard}"))
 
 
 async def test_scores_stay_exact_after_deletion_and_replacement(vectors: Vectors) -> None:

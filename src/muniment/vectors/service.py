@@ -58,6 +58,8 @@ from muniment.vectors.readers import TokensInUse
 
 _LARGEST_INTEGER = 2**63 - 1
 _NAMES = ("collection", "document", "version")
+_WEIGHED_AT_ONCE = 100
+"""Terms in one call of the engine, which answers nobody else meanwhile: each takes it 0.3 ms."""
 
 
 class EngineVectors:
@@ -145,8 +147,9 @@ class EngineVectors:
         distinct = list(dict.fromkeys(terms(request.text, query_language(request.text, languages))))
         weights = dict.fromkeys(distinct, math.nan)
         if readable:
-            found = await self._engine.weigh(request.index, [bm25.term_id(term) for term in distinct], readable)
-            weights = dict(zip(distinct, found.tolist(), strict=True))
+            for some in (distinct[at : at + _WEIGHED_AT_ONCE] for at in range(0, len(distinct), _WEIGHED_AT_ONCE)):
+                found = await self._engine.weigh(request.index, [bm25.term_id(term) for term in some], readable)
+                weights |= dict(zip(some, found.tolist(), strict=True))
         unknown = tuple(term for term, weight in weights.items() if math.isnan(weight))
         if unknown:
             points = await self._engine.count(request.index, readable) if readable else 0
