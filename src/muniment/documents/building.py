@@ -113,10 +113,13 @@ class Building:
                 rows = (await connection.execute(query.order_by(versions.c.id).limit(_CLEARED))).all()
                 if not rows or what.index.name in await copies.written(connection, what.collection):
                     return
-                for row in rows:
-                    # A current version's own passages are kept where they are the only ones.
-                    if row.copy_of is not None or len(await copies.standing(connection, row.id)) > 1:
-                        await copies.strip(connection, self._parts.jobs, row, what.collection)
+                # A current version's own passages are kept where they are the only ones.
+                gone = [
+                    row
+                    for row in rows
+                    if row.copy_of is not None or len(await copies.standing(connection, row.id)) > 1
+                ]
+                await copies.strip(connection, self._parts.jobs, gone, what.collection)
             after = rows[-1].id
 
 

@@ -49,8 +49,12 @@ async def sets_of(connection: AsyncConnection, version_id: str) -> Sequence[Row[
 
 async def standing(connection: AsyncConnection, version_id: str) -> dict[str, Row[Any]]:
     """By index, the sets of a version that is, or was, current: those that are whole."""
-    found = await sets_of(connection, version_id)
-    return {row.index_name: row for row in found if row.index_name is not None and row.state != FILLING}
+    return whole(await sets_of(connection, version_id))
+
+
+def whole(sets: Iterable[Row[Any]]) -> dict[str, Row[Any]]:
+    """By index, those that are not being filled still."""
+    return {row.index_name: row for row in sets if row.index_name is not None and row.state != FILLING}
 
 
 async def begin(connection: AsyncConnection, version: Row[Any], index: str, values: Mapping[str, Any]) -> Row[Any]:
@@ -74,24 +78,20 @@ async def begin(connection: AsyncConnection, version: Row[Any], index: str, valu
     return begun
 
 
-async def forget(connection: AsyncConnection, jobs: Jobs, rows: Iterable[Row[Any]], collection: str) -> None:
-    """Drop copies; their points go by jobs."""
+async def strip(connection: AsyncConnection, jobs: Jobs, rows: Iterable[Row[Any]], collection: str) -> None:
+    """Drop copies, and of versions themselves their chunks: they stand in another index. Points go by jobs."""
+    gone: dict[str, list[str]] = {}
     for row in rows:
-        await connection.execute(delete(versions).where(versions.c.id == row.id))
-        clean = Clean(index=row.index_name, versions=(row.id,), blobs=False)
+        gone.setdefault(row.index_name, []).append(row.id)
+        if row.copy_of is not None:
+            await connection.execute(delete(versions).where(versions.c.id == row.id))
+            continue
+        await ingest_store.drop_chunks(connection, row.id)
+        values = {"index_name": None, "chunks": 0, "indexed_chunks": 0}
+        await registry.change_version(connection, row.id, values)
+    for index, ids in gone.items():
+        clean = Clean(index=index, versions=tuple(ids), blobs=False)
         await jobs.enqueue(connection, "clean", clean, subject=collection)
-
-
-async def strip(connection: AsyncConnection, jobs: Jobs, version: Row[Any], collection: str) -> None:
-    """Drop a version's own chunks, and by a job its points: it stands in another index."""
-    if version.copy_of is not None:
-        await forget(connection, jobs, [version], collection)
-        return
-    await ingest_store.drop_chunks(connection, version.id)
-    values = {"index_name": None, "chunks": 0, "indexed_chunks": 0}
-    await registry.change_version(connection, version.id, values)
-    clean = Clean(index=version.index_name, versions=(version.id,), blobs=False)
-    await jobs.enqueue(connection, "clean", clean, subject=collection)
 
 
 async def given_up(connection: AsyncConnection, jobs: Jobs, version: Row[Any], collection: str) -> None:
@@ -99,7 +99,7 @@ async def given_up(connection: AsyncConnection, jobs: Jobs, version: Row[Any], c
     if version.index_name is not None:
         clean = Clean(index=version.index_name, versions=(version.id,), blobs=False)
         await jobs.enqueue(connection, "clean", clean, subject=collection)
-    await forget(connection, jobs, (await sets_of(connection, version.id))[1:], collection)
+    await strip(connection, jobs, (await sets_of(connection, version.id))[1:], collection)
 
 
 def searched(sets: Mapping[str, Row[Any]], ref: CollectionRef) -> Row[Any] | None:

@@ -167,7 +167,7 @@ class Copying:
             if work is None or document is None or row is None or work.version.state in AT_WORK:
                 return True
             if work.document.current != version:
-                await copies.forget(connection, self._parts.jobs, [row], document.collection)
+                await copies.strip(connection, self._parts.jobs, [row], document.collection)
                 return True
             if row.state != FILLING:
                 return True

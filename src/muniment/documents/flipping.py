@@ -134,10 +134,10 @@ class Flip:
         at: datetime,
     ) -> None:
         """Every copy stands from now on; what is in an index that was dropped meanwhile goes."""
+        gone = [row for row in sets.rows if row.index_name not in sets.wanted]
+        await copies.strip(connection, self._parts.jobs, gone, document.collection)
         for row in sets.rows:
-            if row.index_name not in sets.wanted:
-                await copies.strip(connection, self._parts.jobs, row, document.collection)
-            elif row.copy_of is not None:
+            if row.index_name in sets.wanted and row.copy_of is not None:
                 await registry.change_version(connection, row.id, stood(version, current_from=at))
 
     async def _replace(
@@ -145,15 +145,15 @@ class Flip:
     ) -> None:
         """What was current until now is history: one set of its points moves there, others go."""
         over = retired(document, before, at)
-        sets = await copies.standing(connection, before.id)
-        kept = copies.searched(sets, target.collection)
-        for row in await copies.sets_of(connection, before.id):
-            if kept is not None and row.id == kept.id:
-                await registry.change_version(connection, row.id, {**over, "said": before.said})
-            elif row.index_name is not None:
-                await copies.strip(connection, self._parts.jobs, row, document.collection)
+        sets = await copies.sets_of(connection, before.id)
+        kept = copies.searched(copies.whole(sets), target.collection)
+        rest = [row for row in sets if kept is None or row.id != kept.id]
+        gone = [row for row in rest if row.index_name is not None]
+        await copies.strip(connection, self._parts.jobs, gone, document.collection)
         await registry.change_version(connection, before.id, over)
         if kept is not None:
+            if kept.copy_of is not None:
+                await registry.change_version(connection, kept.id, {**over, "said": before.said})
             retire = Retire(document=document.id, version=kept.id, index=kept.index_name)
             # Ahead of the documents that wait: until then every search meets the replaced version's points.
             await self._parts.jobs.enqueue(connection, "retire", retire, subject=document.collection, ahead=True)

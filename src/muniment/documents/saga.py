@@ -90,7 +90,7 @@ class Ingestion:
         if version.state in {"received", "parsed"}:
             return work
         async with self._database.write() as connection:
-            await copies.strip(connection, self._parts.jobs, version, work.document.collection)
+            await copies.strip(connection, self._parts.jobs, [version], work.document.collection)
             await ingest_store.drop_text(connection, version.id)
             await ingest_store.step(connection, version.id, {"state": "received"})
             fresh = await ingest_store.work(connection, version.id)
