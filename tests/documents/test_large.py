@@ -59,10 +59,10 @@ async def test_slices_leave_nothing_out(sqlite_office: Office, monkeypatch: pyte
 
 
 async def test_very_many_documents_are_one_upload(sqlite_office: Office) -> None:
-    files = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(200)]
+    files = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(80)]
     uploaded = await sqlite_office.upload("ada", *files)
-    assert [d.key for d in uploaded.documents] == [f"{n}.md" for n in range(200)]
-    assert (await sqlite_office.over("ada", uploaded.run, seconds=60)).progress.done == 200
+    assert [d.key for d in uploaded.documents] == [f"{n}.md" for n in range(80)]
+    assert (await sqlite_office.over("ada", uploaded.run, seconds=60)).progress.done == 80
 
 
 def _document() -> dict[str, object]:
