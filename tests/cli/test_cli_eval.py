@@ -90,3 +90,13 @@ def test_a_line_that_is_no_question_is_named(asked: Any, line: str) -> None:
 )
 def test_wrong_usage_asks_nothing(asked: Any, option: tuple[str, ...]) -> None:
     assert asked([about("anchor")], *option).returncode == 2
+
+
+def test_copies_in_two_collections_count_once(asked: Any, muniment: Any, tmp_path: Path) -> None:
+    assert muniment("add", str(tmp_path / "things"), "-c", "copies").returncode == 0
+    told = json.loads(asked([about("anchor"), about("barrel")], "-c", "copies", "--json").stdout)
+    assert told["measures"]["recall"] == {"now": 1.0}
+    assert told["measures"]["ndcg"] == {"now": 1.0}
+    shown = muniment("search", "how is the anchor kept?", "-n", "2").stdout
+    assert "things/anchor.md" in shown
+    assert "copies/anchor.md" in shown

@@ -101,8 +101,9 @@ def search(
         return
     if answer["corrected"]:
         err.print(plain(f"nothing matches that; this is for: {answer['corrected']}"))
+    several = len({hit["document"]["collection"] for hit in answer["hits"]}) > 1
     for place, hit in enumerate(answer["hits"], 1):
-        for line in hit_lines(place, hit):
+        for line in hit_lines(place, hit, several=several):
             out.print(line)
         if hit["explanation"]:
             out.print(plain(hit["explanation"]["says"], "dim"))

@@ -75,9 +75,9 @@ def _ranking(changes: Sequence[str]) -> dict[str, float]:
         return Ranking.model_validate_strings(given).model_dump(exclude_none=True)
     except ValidationError as unfit:
         first = unfit.errors()[0]
-        raise typer.BadParameter(
-            f"--set {first['loc'][0]}: {first['msg']}; it knows {', '.join(Ranking.model_fields)}"
-        ) from unfit
+        reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        known = ", ".join(Ranking.model_fields)
+        raise typer.BadParameter(f"--set {first['loc'][0]}: {reason}; it knows {known}") from unfit
 
 
 class _Learned(NamedTuple):
@@ -120,7 +120,8 @@ def _tell_learned(asked: Session, learned: _Learned, depth: int, *, applied: boo
         return
     _tell(asked, learned.before, learned.after, depth)
     if learned.prior is None:
-        out.print(plain(f"prior {learned.best:g} did best, but not surely better: nothing is changed"))
+        sure = "as the server has it" if learned.best == PRIORS[_SERVERS] else "but not surely better"
+        out.print(plain(f"prior {learned.best:g} did best, {sure}: nothing is changed"))
     elif applied:
         out.print(plain(f"prior {learned.prior:g} is the collection's own now"))
     else:

@@ -16,6 +16,7 @@ from muniment.cli.runs import reason
 from muniment.cli.session import Session, asking
 from muniment.cli.terminal import out, plain, print_json, steps
 from muniment.cli.waiting import OVER, POLL_SECONDS
+from muniment.kernel.problems import Unavailable
 from muniment.sdk.measures import overlap
 
 _WORST = 5
@@ -43,7 +44,10 @@ def build(
         str | None, typer.Option("--model", help="Its embedding model.", show_default="as it is")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="How it is chunked.", show_default="as it is")
+        str | None,
+        typer.Option(
+            "--recipe", help="How it is chunked: structure-160 or structure-200.", show_default="as it is"
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is built.")] = True,
 ) -> None:
@@ -67,8 +71,17 @@ def _waited(asked: Session, run: dict[str, Any]) -> dict[str, Any]:
             done = run["progress"]
             progress.show("building the second index", done["done"], done["total"])
             time.sleep(POLL_SECONDS)
-            run = asked.muniment.get(f"/api/v1/runs/{run['id']}")
+            run = _looked_at(asked, run["id"])
     return run
+
+
+def _looked_at(asked: Session, run: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = asked.muniment.get(f"/api/v1/runs/{run}")
+    except Unavailable as broken:
+        later = "the build goes on once the server runs again: `muniment index status`"
+        raise Unavailable(f"{broken.detail}; {later}", **broken.extra) from broken
+    return found
 
 
 @app.command()

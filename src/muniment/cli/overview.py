@@ -26,7 +26,8 @@ def overview(health: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "points" in numbers:
         indexed = numbers.get("points_indexed", 0)
         graph = f", {indexed:,} of them in a graph" if indexed else ""
-        lines.append(("index", f"{numbers['points']:,} points in {numbers['indexes']} indexes{graph}"))
+        indexes = f"{numbers['indexes']:,} index{'' if numbers['indexes'] == 1 else 'es'}"
+        lines.append(("index", f"{numbers['points']:,} points in {indexes}{graph}"))
     if "event_loop_lag_ms" in numbers:
         lines.append(("answers", f"at most {numbers['event_loop_lag_ms']:,} ms late in the last minute"))
     for room in rooms.values():

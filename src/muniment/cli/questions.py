@@ -95,8 +95,11 @@ class Asking:
         return rows
 
     def score(self, question: Question, found: Sequence[Mapping[str, Any]]) -> Scores:
-        """What an answer to a judged question is worth."""
-        ranking = [_named(document, question.relevant) for document in found]
+        """What an answer to a judged question is worth; of copies that share a key, the first one counts."""
+        ranking: list[str] = []
+        for document in found:
+            name = _named(document, question.relevant)
+            ranking.append(document["id"] if name in ranking else name)
         return scores(ranking, question.relevant, self._depth)
 
     def found(self, query: str, setting: Setting) -> list[dict[str, Any]]:

@@ -112,9 +112,11 @@ def sentence_text(sentence: Mapping[str, Any]) -> Text:
     return text
 
 
-def hit_lines(place: int, hit: Mapping[str, Any]) -> Iterator[Text]:
-    """A passage found: where it stands, its scores, its first lines."""
+def hit_lines(place: int, hit: Mapping[str, Any], *, several: bool = False) -> Iterator[Text]:
+    """A passage found: where it stands, its score, its first lines; its collection, too, among `several`."""
     document, chunk = hit["document"], hit["chunk"]
+    if several:
+        document = {**document, "key": f"{document['collection']}/{document['key']}"}
     yield plain(f"{place}. ", "cyan") + _place(document, chunk) + plain(f"  {hit['score']:.3f}")
     words = " ".join(chunk["text"].split())
     yield plain("   " + (words if len(words) <= EXCERPT else words[: EXCERPT - 1] + "…"))

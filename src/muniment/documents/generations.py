@@ -65,8 +65,8 @@ class Generations(Runs):
     async def _require_fit(self, request: PrepareIndex) -> None:
         """Raises Invalid for a recipe that there is not, or a model that cannot embed."""
         if request.recipe is not None and request.recipe not in RECIPES:
-            reason = f"is no recipe here; known are {', '.join(sorted(RECIPES))}"
-            raise Invalid(f"recipe {reason}", errors=[{"field": "recipe", "reason": reason}])
+            reason = f"there is no recipe {request.recipe!r}; known are {', '.join(sorted(RECIPES))}"
+            raise Invalid(reason, errors=[{"field": "recipe", "reason": reason}])
         if request.model is None:
             return
         try:
