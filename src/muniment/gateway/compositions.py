@@ -36,8 +36,8 @@ class CollectionCalls:
             models = (await self._models.list(Nothing())).items
             known = sorted(model.name for model in models if model.kind == "embedding")
             if request.model not in known:
-                reason = f"is no embedding model here; known are {', '.join(known)}"
-                raise Invalid(f"model {reason}", errors=[{"field": "model", "reason": reason}])
+                reason = f"there is no embedding model {request.model!r}; known are {', '.join(known)}"
+                raise Invalid(reason, errors=[{"field": "model", "reason": reason}])
         return (await self._collections.create(request)).model_copy(update={"documents": 0})
 
     async def list(self, request: Paged) -> Page[Collection]:
