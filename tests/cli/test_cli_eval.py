@@ -100,3 +100,10 @@ def test_copies_in_two_collections_count_once(asked: Any, muniment: Any, tmp_pat
     shown = muniment("search", "how is the anchor kept?", "-n", "2").stdout
     assert "things/anchor.md" in shown
     assert "copies/anchor.md" in shown
+
+
+def test_questions_about_other_documents_are_noticed(asked: Any) -> None:
+    lost = asked([{"query": "how is the anchor kept?", "relevant": ["no-such.md"]}])
+    assert lost.returncode == 0
+    assert "right collection" in lost.stderr
+    assert "right collection" not in asked([about("anchor")]).stderr

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from muniment.cli.content import CollectionsOption
 from muniment.cli.questions import Asking, Setting, questions
 from muniment.cli.session import Session, asking, table
-from muniment.cli.terminal import out, plain, print_json
+from muniment.cli.terminal import err, out, plain, print_json
 from muniment.collections.contract import Ranking
 from muniment.kernel.problems import Invalid
 from muniment.retrieval.contract import Mode
@@ -150,6 +150,8 @@ def tell_measures(measures: dict[str, dict[str, Any]], count: int, depth: int, c
     table(list(measures.items()), columns)
     if is_compared:
         out.print(plain(_verdict(measures["ndcg"], count), "bold"))
+    if not any(measures["recall"].get(which) for which in ("now", "changed")):
+        err.print("nothing judged relevant was found: are these the documents' keys, and the right collection?")
 
 
 def measured(before: Sequence[Scores], after: Sequence[Scores] | None) -> dict[str, dict[str, Any]]:
