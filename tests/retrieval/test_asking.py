@@ -3,7 +3,7 @@
 import pytest
 
 from kit.office import Office
-from muniment.collections.contract import Ranking
+from muniment.collections.contract import IndexRef, Ranking
 from muniment.kernel.caller import calling_as
 from muniment.retrieval.contract import Hits, Mode, Search
 from retrieval.conftest import retrieval_over
@@ -87,6 +87,20 @@ async def test_each_hit_says_why_it_is_there_when_asked(office: Office) -> None:
     best = next(hit for hit in told.hits if hit.document.key == "a.md").explanation
     assert best is not None
     assert "its words" in best.says
+
+
+async def test_indexes_of_one_model_are_judged_together(office: Office) -> None:
+    office.shelves.add("bakery")
+    ref = office.shelves.refs["bakery"]
+    other = IndexRef(name="m.structure-160.2", model="m", recipe="structure-160", generation=2)
+    office.shelves.refs["bakery"] = ref.model_copy(update={"index": other})
+    office.user("ada", member_of=["handbook", "bakery"])
+    for key, text in (("a.md", "lease"), ("b.md", "a lease of storage"), ("c.md", "the lease and storage")):
+        await office.put("ada", key, text)
+    await office.put("ada", "bread.md", "bread is baked before sunrise", collection="bakery")
+    found = await search(office, "lease", who="ada")
+    assert keys(found)[-1] == "bread.md"
+    assert found.hits[-1].score < min(hit.score for hit in found.hits[:-1])
 
 
 async def test_a_request_may_judge_otherwise(office: Office) -> None:

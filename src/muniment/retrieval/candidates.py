@@ -1,7 +1,7 @@
 """The candidates of a query in their order, from every index in its scope."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -80,9 +80,12 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         found = await asyncio.gather(*(gathered(engine, gather) for gather in asked))
     with steps.of("fuse"):
         weights = weights_of(request.ranking or scope.ranking)
-        there = [candidates for candidates in found if candidates is not None]
-        orders = [_order(candidates, weights, explain=request.explain) for candidates in there]
-        more = any(candidates.full for candidates in there)
+        by_model: dict[str, list[Candidates]] = {}
+        for place, candidates in zip(scope.places, found, strict=True):
+            if candidates is not None and candidates.ids:
+                by_model.setdefault(place.model, []).append(candidates)
+        orders = [_order(some, weights, explain=request.explain) for some in by_model.values()]
+        more = any(candidates.full for some in by_model.values() for candidates in some)
         return Order(merge(orders), more)
 
 
@@ -91,10 +94,13 @@ def weights_of(ranking: Ranking) -> RankingWeights:
     return DEFAULTS.model_copy(update=ranking.model_dump(exclude={"candidates"}, exclude_none=True))
 
 
-def _order(candidates: Candidates, weights: RankingWeights, *, explain: bool) -> list[Ranked]:
-    columns = dict(zip(candidates.signals, candidates.scores.astype(np.float64), strict=True))
-    ids = [chunk_id(point) for point in candidates.ids]
-    return ranked(ids, columns, judged(columns, candidates.documents, weights), explain=explain)
+def _order(found: Sequence[Candidates], weights: RankingWeights, *, explain: bool) -> list[Ranked]:
+    """Those of all indexes of one model, judged together: their cosines compare, and their words nearly do."""
+    scores = np.concatenate([candidates.scores for candidates in found], axis=1).astype(np.float64)
+    columns = dict(zip(found[0].signals, scores, strict=True))
+    ids = [chunk_id(point) for candidates in found for point in candidates.ids]
+    documents = [document for candidates in found for document in candidates.documents]
+    return ranked(ids, columns, judged(columns, documents, weights), explain=explain)
 
 
 def _single(look: Look, place: Place, pool: int) -> SearchPoints:

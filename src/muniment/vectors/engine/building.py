@@ -25,10 +25,10 @@ _BUILDER = "muniment.vectors.engine.builder"
 _COPY_POINTS = 256
 _FOLLOW_OPERATIONS = 64
 _REPLAY_OPERATIONS = 16
-_LEAST_SEGMENT, _LARGEST_SEGMENT, _SEGMENTS = 20_000, 100_000, 10
+_LEAST_SEGMENT, _LARGEST_SEGMENT, _SEGMENTS = 10_000, 100_000, 10
 """Points to a segment, and how many segments an index should have between these bounds.
 
-A segment bounds the builder's memory, most of it keywords: 25 kB a point, so 0.5 GB up to 200,000 points of an
+A segment bounds the builder's memory, most of it keywords: 25 kB a point, so 0.25 GB up to 100,000 points of an
 index and 2.5 GB from a million on. Each segment is a graph that a search goes through.
 """
 
