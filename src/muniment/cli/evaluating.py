@@ -101,7 +101,7 @@ def _learned(asked: Asking, count: int) -> _Learned:
 
     by_fold = [best([place for place in range(count) if place % _FOLDS != fold]) for fold in range(_FOLDS)]
     after = [tried[by_fold[place % _FOLDS]][place] for place in range(count)]
-    before = tried[_SERVERS]
+    before = asked.scored(Setting("hybrid", None), "as it is")
     gain = difference([row.ndcg for row in before], [row.ndcg for row in after])
     chosen = PRIORS[best(range(count))]
     return _Learned(chosen if gain.low > 0 else None, chosen, before, after)
