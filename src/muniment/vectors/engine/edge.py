@@ -75,6 +75,7 @@ class EdgeShards:
         about = layout.about(folder)
         loaded = EdgeShard.load(str(folder / shard))
         index_fields(loaded, lean=about.lean)
+        resident.release(folder / shard)  # to open it is to read it; what is searched comes back from the cache
         self._indexes[folder.name] = OpenIndex(folder.name, loaded, folder / shard, about.dimensions)
 
     def close(self) -> None:
