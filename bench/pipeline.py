@@ -20,7 +20,7 @@ from bench.house import collection, house, ingest
 from bench.opened import Watched
 from bench.peers import PIPELINES, is_made, pipeline, told
 
-from muniment.documents.chunking.recipe import TARGET_TOKENS
+from muniment.documents.chunking.recipe import RECIPE
 from muniment.documents.contract import NewDocument, Options
 from muniment.embedding.contract import Embedding, EmbedQueries
 
@@ -50,7 +50,7 @@ def peers(work: Path, texts: Sequence[str], names: Sequence[str]) -> dict[str, f
     weights = asyncio.run(weights_folder())
     rates = {}
     for name in names:
-        with closing(pipeline(name, weights, TARGET_TOKENS)) as peer:
+        with closing(pipeline(name, weights, RECIPE.target_tokens)) as peer:
             told(peer, ingest=str(warm))
             rates[name] = len(texts) / told(peer, ingest=str(file))["seconds"]
     return rates

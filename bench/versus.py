@@ -25,7 +25,7 @@ from bench.house import admin, house, server
 from bench.peers import PIPELINES, Peer, environment, is_made, pipeline, told
 from bench.start import shares_mb
 
-from muniment.documents.chunking.recipe import TARGET_TOKENS
+from muniment.documents.chunking.recipe import RECIPE
 from muniment.kernel.caller import calling_as
 from muniment.retrieval.contract import Retrieval, Search
 from muniment.sdk import Muniment
@@ -189,7 +189,7 @@ def one_round(
     with ExitStack() as stack:
         contenders: dict[str, Contender] = {"muniment": stack.enter_context(_ours(work, folder))}
         for name in peers:
-            peer = stack.enter_context(closing(pipeline(name, weights, TARGET_TOKENS)))
+            peer = stack.enter_context(closing(pipeline(name, weights, RECIPE.target_tokens)))
             peers_work = work / name
             peers_work.mkdir()
             contenders[name] = Theirs(peer, peers_work)

@@ -380,18 +380,23 @@ async def test_searches_never_find_nothing_or_anything_twice(
 ) -> None:
     office = staffed(tmp_path, sqlite_url, tokenizer_file)
     async with office.opened(dropped_index_seconds=0.5):
-        await searched_all_the_while(office)
+        looks, odd = await searched_all_the_while(office)
+    assert looks > 10
+    assert not odd
 
 
-async def searched_all_the_while(light: Office) -> None:
+async def searched_all_the_while(light: Office) -> tuple[int, list[Counter[str]]]:
+    """How often was looked while indexes were built, switched and dropped, and what was wrong."""
     expected = {f"Words of {n}." for n in range(20)}
     for n in range(20):
         await light.put("ada", f"{n}.md", f"Words of {n}.")
-    over = False
+    over, looks = False, 0
     odd: list[Counter[str]] = []
 
     async def ask(*, everywhere: bool) -> None:
+        nonlocal looks
         while not over:
+            looks += 1
             said = Counter(await found(light, everywhere=everywhere))
             if set(said) != expected or max(said.values()) > 1:
                 odd.append(said)
@@ -407,7 +412,7 @@ async def searched_all_the_while(light: Office) -> None:
             await dropped(light)
             await clean(light)
         over = True
-    assert not odd
+    return looks, odd
 
 
 KEYS = st.sampled_from(["a.md", "b.md", "c.md"])

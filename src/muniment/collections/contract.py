@@ -17,6 +17,9 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 HistoryDays = Annotated[int, Field(ge=0, le=36_500)]
 """How long retired versions are kept: 0 not at all; where it is null, as long as the server's setting says."""
 
+OPERATOR = frozenset({"collections:admin", "monitoring:read"})
+"""Any of these scopes sees runs and dead letters whatever they belong to, though not what is in a document."""
+
 HISTORY = ".history"
 """Ends the name of an index of retired versions; what stands before it names the index that they were in."""
 

@@ -3,14 +3,13 @@
 from sqlalchemy import ColumnElement, RowMapping
 
 from muniment.collections import store
-from muniment.collections.contract import DeadLetter, DeadLetterMissing, ListDeadLetters, OfDeadLetter
+from muniment.collections.contract import OPERATOR, DeadLetter, DeadLetterMissing, ListDeadLetters, OfDeadLetter
 from muniment.kernel.caller import caller
 from muniment.kernel.database import Database
 from muniment.kernel.model import Nothing, Page
 from muniment.kernel.outbox import Outbox
 from muniment.kernel.pages import decode_cursor, encode_cursor
 
-OPERATOR = frozenset({"collections:admin", "monitoring:read"})
 _EVENTS, _LETTERS = "evt_", "evt_collections_"
 
 

@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, RowMapping, Select, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from muniment.collections.contract import DeadLetter, DeadLetterMissing, ListDeadLetters, OfDeadLetter
+from muniment.collections.contract import (
+    OPERATOR,
+    DeadLetter,
+    DeadLetterMissing,
+    ListDeadLetters,
+    OfDeadLetter,
+)
 from muniment.documents import access, ingest_store, registry, run_store
 from muniment.documents.base import Clean
 from muniment.documents.contract import RunMissing
@@ -44,7 +50,7 @@ class Letters(Runs):
                 found = [_of_job(row) for row in rows[: request.limit]]
                 following = ("job", rows[request.limit - 1].id) if len(rows) > request.limit else None
                 last = ""
-            if following is None and not run_store.OPERATOR.isdisjoint(caller().scopes):
+            if following is None and not OPERATOR.isdisjoint(caller().scopes):
                 room = request.limit - len(found)
                 events = await self._dead_events(connection, request.kind, last, room + 1)
                 found += [_of_event(row) for row in events[:room]]
@@ -139,14 +145,14 @@ class Letters(Runs):
                 return
         except (JobMissing, RunMissing) as missing:
             raise _missing(letter) from missing
-        if run_store.OPERATOR.isdisjoint(caller().scopes):
+        if OPERATOR.isdisjoint(caller().scopes):
             raise _missing(letter)
         caller().require("collections:admin")
 
 
 def _jobs(request: ListDeadLetters, last: str) -> Select[Any]:
     who = caller()
-    operator = not run_store.OPERATOR.isdisjoint(who.scopes)
+    operator = not OPERATOR.isdisjoint(who.scopes)
     query = (
         select(jobs, runs.c.document)
         .select_from(jobs.outerjoin(runs, runs.c.id == jobs.c.id))
@@ -191,7 +197,7 @@ def _of_event(row: RowMapping) -> _Letter:
 
 def _event_of(letter: str) -> str:
     """Raises DeadLetterMissing for who may not see it, Forbidden for who may see it only."""
-    if run_store.OPERATOR.isdisjoint(caller().scopes):
+    if OPERATOR.isdisjoint(caller().scopes):
         raise _missing(letter)
     caller().require("collections:admin")
     return _EVENTS + letter.removeprefix(_LETTERS)

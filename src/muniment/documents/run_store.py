@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from muniment.collections.contract import OPERATOR
 from muniment.documents.store import documents, jobs, readers, runs
 from muniment.kernel.caller import Caller
 from muniment.kernel.model import now
 
 OPEN = ("queued", "running")
-OPERATOR = frozenset({"collections:admin", "monitoring:read"})
 _member, _job = runs.alias("member"), jobs.alias("job")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from muniment.collections.contract import CollectionMissing, Lookup
+from muniment.collections.contract import OPERATOR, CollectionMissing, Lookup
 from muniment.documents import access, copies, ingest_store, registry, run_store
 from muniment.documents.base import Base
 from muniment.documents.contract import ById, ListRuns, Progress, Run, RunCancelled, RunMissing, RunNotOver
@@ -56,7 +56,7 @@ class Runs(Base):
         refs = (await self._parts.collections.lookup(Lookup(collections=(name,)))).items
         ref = next((r for r in refs if r.id not in who.withheld), None)
         if ref is not None:
-            if ref.visible or not run_store.OPERATOR.isdisjoint(who.scopes):
+            if ref.visible or not OPERATOR.isdisjoint(who.scopes):
                 return ref.id
             async with self._database.read() as connection:
                 if await registry.count_readable(connection, who, [ref.id]):
@@ -119,7 +119,7 @@ class Runs(Base):
             if run is not None and run.document is not None:
                 document = await registry.document(connection, run.document)
         if run is not None:
-            operator = not run_store.OPERATOR.isdisjoint(who.scopes)
+            operator = not OPERATOR.isdisjoint(who.scopes)
             if operator or run.principal == who.principal or run.kind == "purge":
                 return run
             if document is not None and access.may_read(access.holding(document), who):

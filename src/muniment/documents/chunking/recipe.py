@@ -22,8 +22,6 @@ RECIPES = {recipe.name: recipe for recipe in (Recipe("structure-160", 160), Reci
 RECIPE = RECIPES["structure-160"]
 """That of new collections."""
 
-TARGET_TOKENS = RECIPE.target_tokens
-
 TITLE_BYTES, HEADING_BYTES, HEADER_BYTES = 96, 64, 192
 
 
