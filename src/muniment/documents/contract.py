@@ -1,9 +1,6 @@
 """Documents' contract: what is kept, who may read it, and how far its ingestion is."""
 
-from datetime import date
-from typing import Annotated, Literal, Protocol
-
-from pydantic import Field, JsonValue, StringConstraints
+from typing import Protocol
 
 from muniment.collections.contract import (
     DeadLetter,
@@ -13,471 +10,93 @@ from muniment.collections.contract import (
     OfDeadLetter,
     PrepareIndex,
 )
-from muniment.identity.contract import Level, SubjectName
-from muniment.kernel.blobs import Staged
+from muniment.documents.shapes.document import (
+    Access,
+    ById,
+    ByKey,
+    Document,
+    ListDocuments,
+    OfVersion,
+    SetAccess,
+    UpdateDocument,
+    Version,
+    VersionState,
+)
+from muniment.documents.shapes.fields import (
+    FIELD_NAMES,
+    DocumentType,
+    Fields,
+    Key,
+    Options,
+    ReviewStatus,
+    Word,
+    Words,
+)
+from muniment.documents.shapes.passage import (
+    ChunkKind,
+    ChunkText,
+    CountReadable,
+    Counts,
+    DocumentBrief,
+    HistoryKept,
+    Hydrate,
+    ParentText,
+    Passage,
+    Passages,
+)
+from muniment.documents.shapes.problems import (
+    DocumentMissing,
+    FileBroken,
+    FileEmpty,
+    FileEncrypted,
+    FormatUnknown,
+    KeyTaken,
+    NotText,
+    OcrMissing,
+    PageMissing,
+    ParserLimit,
+    QueueFull,
+    RunCancelled,
+    RunMissing,
+    RunNotOver,
+    VersionMissing,
+)
+from muniment.documents.shapes.run import ListRuns, Progress, PurgeCollection, Run, RunState
+from muniment.documents.shapes.text import (
+    Content,
+    DocumentText,
+    PageOf,
+    PageSpan,
+    Rectangle,
+    Rectangles,
+    SectionSpan,
+    Span,
+    SpanOf,
+)
+from muniment.documents.shapes.upkeep import Discrepancy, DiscrepancyKind, DocumentsStatus, Reconcile, Reconciled
+from muniment.documents.shapes.uploading import (
+    Admit,
+    NewDocument,
+    ProblemDocument,
+    Upload,
+    Uploaded,
+    UploadedDocument,
+)
 from muniment.kernel.contract import idempotent
-from muniment.kernel.model import Change, Model, Nothing, Page, Paged, Text, Time
-from muniment.kernel.problems import Problem, Throttled
+from muniment.kernel.model import Nothing, Page
 from muniment.vectors.contract import Mark
 
-DocumentType = Literal["PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"]
-ReviewStatus = Literal["draft", "review", "approved", "deprecated"]
-VersionState = Literal["received", "parsed", "chunked", "embedded", "indexed", "current", "retired", "failed"]
-RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-ChunkKind = Literal["body", "header", "code", "table", "list"]
-Key = Annotated[Text, StringConstraints(min_length=1, max_length=1024)]
-Word = Annotated[Text, StringConstraints(min_length=1, max_length=256)]
-Words = tuple[Word, ...]
-ProblemDocument = dict[str, JsonValue]
-"""A problem as in RFC 9457."""
-
-
-class Span(Model):
-    """[start, end) in Unicode code points of a version's text."""
-
-    start: int
-    end: int
-
-
-class Fields(Model):
-    """The known fields of a document that people and front matter set (the glossary's common fields)."""
-
-    title: Text | None = Field(default=None, max_length=1024)
-    type: DocumentType | None = None
-    summary: Text | None = Field(default=None, max_length=8192)
-    author: Word | None = None
-    status: ReviewStatus | None = None
-    source_url: Text | None = Field(default=None, max_length=4096)
-    department: Word | None = None
-    tags: Words | None = None
-    created_at: Time | None = None
-    modified_at: Time | None = None
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] | None = None
-    product: Word | None = None
-    epic: Word | None = None
-    release: Word | None = None
-    priority: Literal["P0", "P1", "P2", "P3"] | None = None
-    stakeholders: Words | None = None
-    target_date: date | None = None
-    dependencies: Words | None = None
-    feature_tags: Words | None = None
-    approval_status: Word | None = None
-    story_points: float | None = None
-    component: Word | None = None
-    layer: Word | None = None
-    technology_stack: Words | None = None
-    api_endpoints: Words | None = None
-    review_status: Word | None = None
-    implementation_status: Word | None = None
-    repository: Word | None = None
-    file_path: Text | None = Field(default=None, max_length=4096)
-    programming_language: Word | None = None
-    test_coverage: float | None = None
-    last_commit: Word | None = None
-
-
-FIELD_NAMES: frozenset[str] = frozenset(Fields.model_fields)
-
-
-class Options(Fields):
-    """What may be said with an upload. Access options left out of a later upload keep what stands."""
-
-    key: Key | None = None
-    access_level: Level | None = None
-    owner: SubjectName | None = None
-    grants: tuple[SubjectName, ...] | None = None
-    metadata: dict[str, JsonValue] | None = None
-
-
-class NewDocument(Model):
-    """A document to be taken: its bytes staged in the blob store, or its text. `name` is the file's, if any."""
-
-    content: Staged | Text
-    name: str | None = Field(default=None, max_length=1024)
-    media_type: str | None = Field(default=None, max_length=256)
-    options: Options = Options()
-
-
-class Upload(Model):
-    """Documents for one collection, in order."""
-
-    collection: str = Field(max_length=256)
-    documents: tuple[NewDocument, ...] = Field(min_length=1, max_length=10_000)
-    idempotency_key: str | None = Field(default=None, max_length=256)
-
-
-class Admit(Model):
-    """An upload to come, of so many documents."""
-
-    collection: str = Field(max_length=256)
-    documents: int = Field(default=1, ge=1)
-
-
-class UploadedDocument(Model):
-    """What became of one document: `run` is null when nothing is to be done, `problem` set when it was refused."""
-
-    id: str | None
-    key: str | None
-    version: int | None
-    duplicate: bool = False
-    run: str | None = None
-    problem: ProblemDocument | None = None
-
-
-class Uploaded(Model):
-    """`run` is the batch's, which ends when all of its documents' have; null when nothing is to be done."""
-
-    run: str | None
-    documents: tuple[UploadedDocument, ...]
-
-
-class Version(Model):
-    number: int
-    state: VersionState
-    problem: ProblemDocument | None
-    created_at: Time
-    current_from: Time | None
-    current_to: Time | None
-    size_bytes: int
-    media_type: str
-    chunks: int
-
-
-class Document(Fields):
-    """A document as its readers see it. `version` is the current one's number, null before the first is ready.
-
-    `grants` is null for those who may not change them; `attached_to` is the e-mail that it came with.
-    """
-
-    id: str
-    collection: str
-    key: str
-    attached_to: str | None = None
-    access_level: Level
-    owner: str | None
-    grants: tuple[str, ...] | None
-    content_hash: str | None
-    metadata: dict[str, JsonValue]
-    version: int | None
-    versions: tuple[Version, ...]
-
-
-class ListDocuments(Paged):
-    """Documents of one collection that the caller may read. `sort`: a field, descending with `-` in front."""
-
-    collection: str = Field(max_length=256)
-    state: VersionState | None = None
-    status: ReviewStatus | None = None
-    type: DocumentType | None = None
-    key: str | None = None
-    key_prefix: str | None = None
-    attached_to: str | None = Field(default=None, max_length=256)
-    sort: Literal["key", "-key", "created_at", "-created_at", "modified_at", "-modified_at"] = "key"
-
-
-class ById(Model):
-    id: str = Field(max_length=256)
-
-
-class ByKey(Model):
-    collection: str = Field(max_length=256)
-    key: Key
-
-
-class OfVersion(Model):
-    """A document, and one of its versions (null: the current one)."""
-
-    id: str = Field(max_length=256)
-    version: int | None = Field(default=None, ge=1)
-
-
-class PageSpan(Span):
-    number: int
-
-
-class SectionSpan(Span):
-    path: tuple[str, ...]
-
-
-class DocumentText(Model):
-    """The extracted text of a version; every span of it counts in this text."""
-
-    version: int
-    text: str
-    pages: tuple[PageSpan, ...]
-    sections: tuple[SectionSpan, ...]
-
-
-class SpanOf(OfVersion):
-    """[start, end) of a version's text."""
-
-    start: int = Field(ge=0)
-    end: int = Field(ge=0)
-
-
-class Rectangle(Model):
-    """A part of a page, in fractions of its width and height from its top left."""
-
-    page: int
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-
-class Rectangles(Model):
-    """One for each drawn line, in the text's order; none where the format has no places."""
-
-    rectangles: tuple[Rectangle, ...]
-
-
-class PageOf(OfVersion):
-    """A page of a version, from 1, and how wide its picture is to be, in pixels."""
-
-    number: int = Field(ge=1)
-    width: int = Field(default=1200, ge=64, le=4096)
-
-
-class Content(Model):
-    """The original bytes by reference: a key in the shared blob store."""
-
-    blob: str
-    name: str
-    media_type: str
-    size_bytes: int
-
-
-class UpdateDocument(Fields, Change):
-    """A partial update of fields and metadata; embeds nothing, unless the title changes."""
-
-    id: str = Field(max_length=256)
-    metadata: dict[str, JsonValue] | None = None
-
-
-class Access(Model):
-    """`readers`-relevant facts of a document. `owner` is null when the user is gone."""
-
-    access_level: Level
-    owner: str | None
-    grants: tuple[str, ...]
-
-
-class SetAccess(Change):
-    """Omitted keeps, `[]` empties; in force for every request that starts after the answer."""
-
-    id: str = Field(max_length=256)
-    access_level: Level | None = None
-    owner: SubjectName | None = None
-    grants: tuple[SubjectName, ...] | None = None
-
-
-class Progress(Model):
-    done: int
-    total: int | None
-    unit: str
-
-
-class Run(Model):
-    """One execution of a task."""
-
-    id: str
-    kind: str
-    state: RunState
-    progress: Progress
-    attempts: int
-    next_attempt_at: Time | None
-    eta_seconds: float | None
-    problem: ProblemDocument | None
-    created_at: Time
-    started_at: Time | None
-    ended_at: Time | None
-    collection: str | None
-    document: str | None
-
-
-class ListRuns(Paged):
-    state: RunState | None = None
-    kind: str | None = None
-    collection: str | None = None
-
-
-class PurgeCollection(Model):
-    """A collection was deleted: remove all its documents, as the run `run`. Data of `collection.deleted`."""
-
-    id: str
-    name: str
-    run: str
-
-
-class Hydrate(Model):
-    """Chunks found by a search, to be read by the present caller; of the versions that were current at `as_of`."""
-
-    chunks: tuple[str, ...] = Field(max_length=2000)
-    as_of: Time | None = None
-
-
-class DocumentBrief(Model):
-    id: str
-    key: str
-    title: str
-    collection: str
-    type: DocumentType
-    status: ReviewStatus | None = None
-    version: int
-    source_url: str | None
-    metadata: dict[str, JsonValue]
-
-
-class ChunkText(Model):
-    """`text` = `text[span.start:span.end]` of the version; `header` names the columns of its table."""
-
-    id: str
-    text: str
-    span: Span
-    page: int | None
-    section: tuple[str, ...]
-    kind: ChunkKind
-    header: str = ""
-
-
-class ParentText(Model):
-    """What a reader or a model should read around a chunk."""
-
-    text: str
-    span: Span
-
-
-class Passage(Model):
-    document: DocumentBrief
-    chunk: ChunkText
-    parent: ParentText
-
-
-class Passages(Model):
-    """By chunk id, as of one snapshot: only chunks of current versions that the caller may read.
-
-    Of an earlier version the document's fields are what they were when it was replaced.
-    """
-
-    passages: dict[str, Passage]
-
-
-class Counts(Model):
-    """Documents readable by the caller, by collection id."""
-
-    counts: dict[str, int]
-
-
-class CountReadable(Model):
-    """`collections` null: all collections in which the caller reads anything."""
-
-    collections: tuple[str, ...] | None = None
-
-
-class HistoryKept(Model):
-    """How many days replaced versions are kept, by collection id: null for ever, 0 not at all."""
-
-    days: dict[str, int | None]
-
-
-DiscrepancyKind = Literal[
-    "orphan-points", "missing-points", "missing-history", "late-history", "wrong-readers", "orphan-blobs",
-    "missing-blobs", "stuck-versions",
+__all__ = [
+    "FIELD_NAMES", "Access", "Admit", "ById", "ByKey", "ChunkKind", "ChunkText", "Content", "CountReadable",
+    "Counts", "Discrepancy", "DiscrepancyKind", "Document", "DocumentBrief", "DocumentMissing", "DocumentText",
+    "DocumentType", "Documents", "DocumentsStatus", "Fields", "FileBroken", "FileEmpty", "FileEncrypted",
+    "FormatUnknown", "HistoryKept", "Hydrate", "Key", "KeyTaken", "ListDocuments", "ListRuns", "NewDocument",
+    "NotText", "OcrMissing", "OfVersion", "Options", "PageMissing", "PageOf", "PageSpan", "ParentText",
+    "ParserLimit", "Passage", "Passages", "ProblemDocument", "Progress", "PurgeCollection", "QueueFull",
+    "Reconcile", "Reconciled", "Rectangle", "Rectangles", "ReviewStatus", "Run", "RunCancelled", "RunMissing",
+    "RunNotOver", "RunState", "SectionSpan", "SetAccess", "Span", "SpanOf", "UpdateDocument", "Upload", "Uploaded",
+    "UploadedDocument", "Version", "VersionMissing", "VersionState", "Word", "Words",
 ]  # fmt: skip
-
-
-class Reconcile(Model):
-    """Compare tables, index and blobs; with `repair`, make index and blobs say what the tables say."""
-
-    repair: bool = False
-
-
-class Discrepancy(Model):
-    """What does not fit: how many, the ids of a few, and what a repair does about it (or cannot)."""
-
-    kind: DiscrepancyKind
-    count: int
-    examples: tuple[str, ...]
-    cure: str
-
-
-class Reconciled(Model):
-    """How much was looked at, and what did not fit; a repair that embeds anew goes on in runs."""
-
-    documents: int
-    versions: int
-    points: int
-    blobs: int
-    discrepancies: tuple[Discrepancy, ...]
-    repaired: bool
-
-
-class DocumentsStatus(Model):
-    """Numbers for the operator; they name nothing."""
-
-    documents: int
-    chunks: int
-    versions: dict[str, int]
-    runs: dict[str, int]
-    size_bytes: int = 0
-    ingested_last_minute: int = 0
-
-
-class DocumentMissing(Problem, status=404):
-    """No such document, or none that the caller may read; `document` names it."""
-
-
-class VersionMissing(Problem, status=404): ...
-
-
-class KeyTaken(Problem, status=409):
-    """The key belongs to a document that the caller may not read; choose another key."""
-
-
-class PageMissing(Problem, status=404): ...
-
-
-class QueueFull(Throttled, status=429, retryable=True):
-    """More documents wait for their ingestion than the server lets wait; nothing of the upload was taken."""
-
-
-class RunMissing(Problem, status=404): ...
-
-
-class RunNotOver(Problem, status=409):
-    """Only a run that ended can be retried; only one that has not can be cancelled."""
-
-
-class RunCancelled(Problem, status=409):
-    """The run was called off before its end; it can be retried."""
-
-
-class NotText(Problem, status=422):
-    """The bytes are not text in a known encoding."""
-
-
-class FileBroken(Problem, status=422):
-    """The file cannot be read as what it claims to be: broken, truncated."""
-
-
-class FileEncrypted(Problem, status=422):
-    """The file is protected by a password; upload an unprotected copy."""
-
-
-class FileEmpty(Problem, status=422):
-    """The file holds no text."""
-
-
-class FormatUnknown(Problem, status=422):
-    """No parser here reads this type."""
-
-
-class OcrMissing(Problem, status=422):
-    """The file is a picture or a scan, and what reads pictures is not installed."""
-
-
-class ParserLimit(Problem, status=422):
-    """Parsing went over its bound of time, memory or output; `limit` names it."""
 
 
 class Documents(Protocol):
@@ -499,16 +118,24 @@ class Documents(Protocol):
         ...
 
     @idempotent
-    async def list(self, request: ListDocuments) -> Page[Document]: ...
+    async def list(self, request: ListDocuments) -> Page[Document]:
+        """Page by page; CollectionMissing for one that the caller does not see."""
+        ...
 
     @idempotent
-    async def get(self, request: ById) -> Document: ...
+    async def get(self, request: ById) -> Document:
+        """With all versions that the caller may know of."""
+        ...
 
     @idempotent
-    async def text(self, request: OfVersion) -> DocumentText: ...
+    async def text(self, request: OfVersion) -> DocumentText:
+        """The text in which spans count. VersionMissing before it is parsed."""
+        ...
 
     @idempotent
-    async def content(self, request: OfVersion) -> Content: ...
+    async def content(self, request: OfVersion) -> Content:
+        """The bytes as they were uploaded."""
+        ...
 
     @idempotent
     async def rectangles(self, request: SpanOf) -> Rectangles:
@@ -520,13 +147,19 @@ class Documents(Protocol):
         ...
 
     @idempotent
-    async def update(self, request: UpdateDocument) -> Document: ...
+    async def update(self, request: UpdateDocument) -> Document:
+        """Null clears, omitted keeps; metadata are replaced as a whole."""
+        ...
 
     @idempotent
-    async def get_access(self, request: ById) -> Access: ...
+    async def get_access(self, request: ById) -> Access:
+        """For those who may change it; Forbidden for other readers."""
+        ...
 
     @idempotent
-    async def set_access(self, request: SetAccess) -> Access: ...
+    async def set_access(self, request: SetAccess) -> Access:
+        """A revocation is in force with the answer; a grant is answered for once the index has taken it."""
+        ...
 
     @idempotent
     async def delete(self, request: ById) -> Nothing:
@@ -534,22 +167,34 @@ class Documents(Protocol):
         ...
 
     @idempotent
-    async def delete_by_key(self, request: ByKey) -> Nothing: ...
+    async def delete_by_key(self, request: ByKey) -> Nothing:
+        """As `delete`, for who knows a document by its name."""
+        ...
 
     @idempotent
-    async def get_run(self, request: ById) -> Run: ...
+    async def get_run(self, request: ById) -> Run:
+        """How far it is. RunMissing for what the caller may not see, too."""
+        ...
 
     @idempotent
-    async def list_runs(self, request: ListRuns) -> Page[Run]: ...
+    async def list_runs(self, request: ListRuns) -> Page[Run]:
+        """The newest first."""
+        ...
 
     @idempotent
-    async def retry_run(self, request: ById) -> Run: ...
+    async def retry_run(self, request: ById) -> Run:
+        """Goes on where it stood; of a batch, with those that did not succeed. RunNotOver before its end."""
+        ...
 
     @idempotent
-    async def cancel_run(self, request: ById) -> Run: ...
+    async def cancel_run(self, request: ById) -> Run:
+        """What is current stays so. RunNotOver after its end."""
+        ...
 
     @idempotent
-    async def list_dead_letters(self, request: ListDeadLetters) -> Page[DeadLetter]: ...
+    async def list_dead_letters(self, request: ListDeadLetters) -> Page[DeadLetter]:
+        """What failed for good and waits for a person."""
+        ...
 
     @idempotent
     async def retry_dead_letter(self, request: OfDeadLetter) -> Nothing:
@@ -572,19 +217,31 @@ class Documents(Protocol):
         ...
 
     @idempotent
-    async def count_readable(self, request: CountReadable) -> Counts: ...
+    async def count_readable(self, request: CountReadable) -> Counts:
+        """For the edge, and for who sees a collection by its documents alone."""
+        ...
 
     @idempotent
-    async def purge_collection(self, request: PurgeCollection) -> Nothing: ...
+    async def purge_collection(self, request: PurgeCollection) -> Nothing:
+        """Takes the event; the work is a run."""
+        ...
 
-    async def build_index(self, request: PrepareIndex) -> Run: ...
+    async def build_index(self, request: PrepareIndex) -> Run:
+        """Make the second index and fill it beside the present one. StandbyThere while there is one."""
+        ...
 
     @idempotent
-    async def index_status(self, request: OfCollection) -> IndexState: ...
+    async def index_status(self, request: OfCollection) -> IndexState:
+        """How much of the second index stands."""
+        ...
 
-    async def switch_index(self, request: OfCollection) -> IndexState: ...
+    async def switch_index(self, request: OfCollection) -> IndexState:
+        """Search in the second index from now on; the first stands by. StandbyNotReady while documents miss in it."""
+        ...
 
-    async def drop_index(self, request: OfCollection) -> IndexState: ...
+    async def drop_index(self, request: OfCollection) -> IndexState:
+        """Give up the index that stands by."""
+        ...
 
     @idempotent
     async def reconcile(self, request: Reconcile) -> Reconciled:
@@ -597,4 +254,6 @@ class Documents(Protocol):
         ...
 
     @idempotent
-    async def status(self, request: Nothing) -> DocumentsStatus: ...
+    async def status(self, request: Nothing) -> DocumentsStatus:
+        """How much there is, in numbers."""
+        ...
