@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.embedding.batching import batches, padded, windows
-from muniment.embedding.machine import cores_of, threads_for, threads_here
+from muniment.embedding.machine import cores_of, shared_out, threads_for, threads_here
 from muniment.embedding.recent import Recent, Row
 
 
@@ -70,3 +70,8 @@ def test_the_cache_forgets_what_was_not_asked_for_the_longest() -> None:
     recent.put("m", "c", rows["c"])
     assert recent.get("m", "b") is None
     assert recent.get("m", "a") is rows["a"]
+
+
+def test_a_small_model_runs_batches_side_by_side_and_a_large_one_each_on_all_threads() -> None:
+    assert shared_out(4, 23_000_000) == (4, 1)
+    assert shared_out(4, 1_300_000_000) == (1, 4)

@@ -49,7 +49,7 @@ async def test_passages_wait_while_somebody_asks_but_not_for_ever() -> None:
         return np.ones((len(texts), 2), np.float32)
 
     with ThreadPoolExecutor(1) as pool:
-        lane = Lane("test", run, Size(batch=4, ahead=60, waiting=60), pool, Pace(4, courtesy))
+        lane = Lane("test", run, Size(batch=4, ahead=60, waiting=60), pool, pace=Pace(4, courtesy))
         working = asyncio.create_task(lane.work())
         with courtesy.asking():
             waiting = asyncio.create_task(lane.embed([[1, 2, 3, 4]] * 3))
@@ -73,7 +73,7 @@ async def test_a_stretch_is_cut_anew_for_each_batch() -> None:
         return np.ones((len(texts), 2), np.float32)
 
     with ThreadPoolExecutor(1) as pool:
-        lane = Lane("test", run, Size(batch=40, ahead=400, waiting=400), pool, pace)
+        lane = Lane("test", run, Size(batch=40, ahead=400, waiting=400), pool, pace=pace)
         working = asyncio.create_task(lane.work())
         await lane.embed([[1] * 10] * 8)
         assert ran == [40, 40]

@@ -1,6 +1,8 @@
 """Who waits for whom: shown by events, with an encoder that stops where the test says."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +156,44 @@ async def test_a_failure_reaches_those_in_its_batch_only(gated: Gated, lane: Lan
     assert isinstance(broken.exception(), ValueError)
     assert fine.result().tolist() == [[2, 1]]
     assert [1] not in gated.ran
+
+
+async def test_as_many_batches_run_at_once_as_there_are_threads() -> None:
+    together = threading.Barrier(3, timeout=20)
+    ran: list[int] = []
+
+    def run(texts: Sequence[Ids]) -> Matrix:
+        together.wait()
+        ran.append(len(texts))
+        return np.array([[ids[0], 1] for ids in texts], np.float32)
+
+    with ThreadPoolExecutor(3) as pool:
+        lane = Lane("test", run, Size(batch=1000, ahead=4000, waiting=4000), pool, runs=3)
+        working = asyncio.create_task(lane.work())
+        rows = await lane.embed([text(n, 10) for n in range(6)])
+        assert ran == [2, 2, 2], "a little work is shared out, too"
+        assert rows[:, 0].tolist() == list(range(6))
+        working.cancel()
+        await asyncio.wait({working})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the niceness of a single thread")
+async def test_threads_that_read_passages_stand_back() -> None:
+    niceness: dict[int, int] = {}
+
+    class Noting(Gated):
+        def vectors(self, texts: Sequence[Ids]) -> Matrix:
+            niceness[texts[0][0]] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return super().vectors(texts)
+
+    loaded = Loaded(Noting(), Size(batch=32, ahead=64, waiting=4096), Courtesy(), runs=2)  # type: ignore[arg-type]
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    await loaded.passages([text(1), text(2)])
+    await loaded.queries([text(3)])
+    await loaded.close()
+    assert niceness[3] == usual
+    assert {niceness[1], niceness[2]} == {min(usual + 10, 19)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == usual
 
 
 async def test_who_still_waits_at_the_end_is_told(gated: Gated) -> None:

@@ -49,14 +49,18 @@ class _Text(NamedTuple):
 class Lane:
     """Callers take turns, a text each: who has few does not wait for who has many.
 
-    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, one batch at a time, as
-    large as `pace` says, or as `size` does where there is none.
+    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, `runs` batches at a time,
+    each as large as `pace` says, or as `size` does where there is none.
     """
 
-    def __init__(self, name: str, run: Run, size: Size, executor: Executor, pace: Pace | None = None) -> None:
-        self._pace = pace
+    def __init__(
+        self, name: str, run: Run, size: Size, executor: Executor, *, runs: int = 1, pace: Pace | None = None
+    ) -> None:
+        self._pace, self._runs = pace, runs
         self._name, self._run_batch, self._size, self._executor = name, run, size, executor
         self._turns: deque[_Call] = deque()
+        self._stretch: list[_Text] = []
+        self._share = size.batch
         self._held = 0
         self._calls: set[_Call] = set()
         self._arrived, self._left = asyncio.Event(), asyncio.Event()
@@ -91,28 +95,37 @@ class Lane:
     async def work(self) -> None:
         """Run batches until cancelled; whoever still waits then is told so."""
         try:
-            while True:
-                self._arrived.clear()
-                if not self._turns:
-                    await self._arrived.wait()
-                await self._run_stretch(self._next_stretch())
+            await asyncio.gather(*(self._batch_by_batch() for _ in range(self._runs)))
         finally:
             for call in self._calls:
                 if not call.done.done():
                     call.done.set_exception(Unavailable("embedding is being stopped; try again shortly"))
 
-    async def _run_stretch(self, stretch: Sequence[_Text]) -> None:
-        waiting = list(stretch)
+    async def _batch_by_batch(self) -> None:
         while True:
             if self._pace is not None:
                 await self._pace.pause()
-            waiting = [text for text in waiting if not text.call.done.done()]
-            if not waiting:
-                return
-            budget = self._size.batch if self._pace is None else self._pace.tokens
-            chosen = set(batches([len(text.ids) for text in waiting], budget)[0])
-            await self._run([waiting[index] for index in sorted(chosen)])
-            waiting = [text for index, text in enumerate(waiting) if index not in chosen]
+            batch = self._next_batch()
+            if batch:
+                await self._run(batch)
+            else:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def _next_batch(self) -> list[_Text]:
+        """Of the stretch that is left, or of the next; nothing when nobody waits."""
+        self._stretch = [text for text in self._stretch if not text.call.done.done()]
+        if not self._stretch and self._turns:
+            self._stretch = self._next_stretch()
+            # A little work, too, is shared by all that can run at once.
+            self._share = -(-sum(len(text.ids) for text in self._stretch) // self._runs)
+        if not self._stretch:
+            return []
+        most = min(self._share, self._size.batch if self._pace is None else self._pace.tokens)
+        chosen = set(batches([len(text.ids) for text in self._stretch], most)[0])
+        batch = [self._stretch[index] for index in sorted(chosen)]
+        self._stretch = [text for index, text in enumerate(self._stretch) if index not in chosen]
+        return batch
 
     def _next_stretch(self) -> list[_Text]:
         stretch: list[_Text] = []

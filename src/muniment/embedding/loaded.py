@@ -1,6 +1,9 @@
 """One embedding model at work: its encoder, and the two lanes that lead to it."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,18 +19,26 @@ from muniment.models.contract import ModelBroken
 
 QUERIES = Size(batch=1_024, ahead=4_096, waiting=65_536)
 
+_NICENESS = 10
+"""Of threads that embed passages: whatever a person waits for goes first."""
+
 
 class Loaded:
-    """Queries and passages each have a lane and a thread; passages let queries go first."""
+    """Queries have a lane and a thread, passages a lane and so many as `runs` says; they let queries go first."""
 
-    def __init__(self, encoder: Encoder, passages: Size, courtesy: Courtesy, size_bytes: int = 0) -> None:
+    def __init__(
+        self, encoder: Encoder, passages: Size, courtesy: Courtesy, *, runs: int = 1, size_bytes: int = 0
+    ) -> None:
         self.encoder, self.size_bytes = encoder, size_bytes
         self._courtesy = courtesy
         self._reading = ThreadPoolExecutor(1, "tokenize")
-        self._pools = [ThreadPoolExecutor(1, f"embed-{lane}") for lane in ("queries", "passages")]
+        self._pools = [
+            ThreadPoolExecutor(1, "embed-queries"),
+            ThreadPoolExecutor(runs, "embed-passages", initializer=_stand_back),
+        ]
         self._queries = Lane("queries", encoder.vectors, QUERIES, self._pools[0])
         pace = Pace(passages.batch, courtesy)
-        self._passages = Lane("passages", encoder.vectors, passages, self._pools[1], pace)
+        self._passages = Lane("passages", encoder.vectors, passages, self._pools[1], runs=runs, pace=pace)
         self._working = [asyncio.create_task(lane.work()) for lane in (self._queries, self._passages)]
 
     async def words(self, texts: Sequence[str], prefix: str) -> list[list[int]]:
@@ -72,6 +83,13 @@ class Loaded:
         await asyncio.wait(self._working)
         for pool in (self._reading, *self._pools):
             await asyncio.to_thread(pool.shutdown)
+
+
+def _stand_back() -> None:
+    """Let every other thread go first; only Linux knows the niceness of a single thread."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
 
 
 def _sound(rows: Matrix) -> Matrix:

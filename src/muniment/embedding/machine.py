@@ -8,6 +8,7 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 _MOST = 16
 """A small model gains nothing from more."""
+_SMALL_BYTES = 100_000_000
 
 
 def threads_for(cpus: int, quota: str) -> int:
@@ -16,6 +17,15 @@ def threads_for(cpus: int, quota: str) -> int:
     if allowed.isdecimal() and period.strip().isdecimal():
         cpus = min(cpus, max(1, int(allowed) // int(period)))
     return min(cpus, _MOST)
+
+
+def shared_out(threads: int, model_bytes: int) -> tuple[int, int]:
+    """How many batches run at once, and on how many threads each.
+
+    A small model reads a batch on one thread: two that share one wait for each other, for 8 % of their time, and a
+    query alone takes them longer than one. A large one takes all for one batch, whose memory it then has once.
+    """
+    return (threads, 1) if model_bytes < _SMALL_BYTES else (1, threads)
 
 
 def cores_of(siblings: Mapping[int, str]) -> int:

@@ -25,6 +25,7 @@ from muniment.embedding.courtesy import Courtesy
 from muniment.embedding.encoder import Encoder
 from muniment.embedding.lane import Size
 from muniment.embedding.loaded import Loaded
+from muniment.embedding.machine import shared_out
 from muniment.embedding.ranker import Ranker
 from muniment.embedding.recent import Recent, Row
 from muniment.embedding.scorer import Scorer
@@ -148,16 +149,17 @@ class OnnxEmbedding(Embedding):
                 model=name,
             )
         parts = await self._parts(files)
+        runs, threads = shared_out(self._threads, parts.size_bytes)
         encoder = await asyncio.to_thread(
             Encoder.load,
             parts,
             max_tokens=files.max_tokens,
-            threads=self._threads,
+            threads=threads,
             query_prefix=files.query_prefix,
             passage_prefix=files.passage_prefix,
         )
-        _log.info("model loaded", model=name, revision=files.revision, threads=self._threads)
-        return Loaded(encoder, self._passages, self._courtesy, parts.size_bytes)
+        _log.info("model loaded", model=name, revision=files.revision, batches_at_once=runs, threads=threads)
+        return Loaded(encoder, self._passages, self._courtesy, runs=runs, size_bytes=parts.size_bytes)
 
     async def _load_ranker(self, name: str) -> Ranker:
         files = await self._own_files(name, RerankerFiles, "reranker")
