@@ -49,7 +49,7 @@ class _Text(NamedTuple):
 class Lane:
     """Callers take turns, a text each: who has few does not wait for who has many.
 
-    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, `runs` batches at a time,
+    Each stretch of `size.ahead` tokens is sorted by length. `run` is called in `executor`, `runs` batches at once,
     each as large as `pace` says, or as `size` does where there is none.
     """
 
