@@ -21,7 +21,6 @@ from bench.house import server
 from muniment.sdk import Muniment
 
 USEFUL = frozenset({"footnote", "sentence", "done"})
-PARTS = 5
 
 
 def main() -> None:
@@ -31,7 +30,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     asked = parser.parse_args()
     report.header()
-    names = ("cranfield/queries", "cisi/queries", "xquad/queries")  # the first two are about what is there
+    names = ("cranfield/queries", "cisi/queries", "xquad/queries")
     texts = list(
         itertools.islice((q["text"] for name in names for q in evaldata.lines(name)), 2 * asked.questions)
     )
@@ -81,13 +80,8 @@ def show(chunks: int, what: str, taken: list[float], searches: list[float], limi
     report.row(
         f"{work}: p95", float(np.quantile(taken, 0.95)), "ms", beside="search alone",
         baseline=float(np.quantile(searches, 0.95)), limit=limit,
-        samples=p95s(taken), baseline_samples=p95s(searches),
+        samples=report.p95s(taken), baseline_samples=report.p95s(searches),
     )  # fmt: skip
-
-
-def p95s(taken: list[float]) -> list[float]:
-    """Of each part of the time."""
-    return [float(np.quantile(part, 0.95)) for part in np.array_split(np.asarray(taken), PARTS)]
 
 
 if __name__ == "__main__":

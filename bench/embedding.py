@@ -37,6 +37,7 @@ from muniment.models.fetch import fetch_wheel
 
 HERE = Path(__file__).parent
 PEER = "sentence-transformers"
+REQUIREMENTS = ("sentence-transformers==6.2.0",)
 CHUNK_TOKENS = 200
 QUERIES = 100
 BARE = {f"bare ONNX Runtime, batches of {budget} tokens": budget for budget in (1024, 3200)}
@@ -151,7 +152,7 @@ async def compare(arguments: argparse.Namespace, files: EmbeddingFiles, embeddin
 
 def peer(weights: Path, texts: list[str]) -> Round:
     """sentence-transformers in its own process."""
-    python = environment(PEER, [PEER])
+    python = environment(PEER, REQUIREMENTS)
     file = ENVIRONMENTS / "texts.json"
     file.write_text(json.dumps(texts))
     process = Peer(python, HERE / "peer_sentence_transformers.py", str(weights), str(file))

@@ -1,18 +1,25 @@
-"""A data folder with many chunks: real sentences repeated, random unit vectors, put in through tables and engine.
+"""A data folder with many chunks, mixed from passages of the sets, put in through tables and engine.
 
-Nothing is embedded, so 100,000 chunks take a minute, and some more until a graph holds them; everything else is
-as an upload leaves it.
+None of them is parsed or embedded, so 100,000 chunks take two minutes, and some more until a graph holds them;
+everything else is as an upload leaves it.
+
+    python -m bench.filler [--chunks 100000]
 """
 
+import argparse
 import asyncio
 import shutil
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-from bench import evaldata
+from bench import mixing
+from bench.cache import CACHE, ENGINE, state
 from bench.house import admin, collection, house
+from bench.mixing import Mixed, Passages
+from bench.opened import indexing_engine
 from sqlalchemy import insert
 
 from muniment.collections.contract import CollectionRef, Collections, Lookup
@@ -22,94 +29,102 @@ from muniment.documents.fields import Layer, effective
 from muniment.documents.parsing.model import Chunk, Chunked, Parent, Parsed
 from muniment.documents.pieces import chunk_rows, parent_rows, pieces_of, point_id
 from muniment.kernel.caller import calling_as
-from muniment.kernel.database import Database, open_database
+from muniment.kernel.database import open_database
 from muniment.kernel.ids import new_id
-from muniment.kernel.model import Nothing, now
+from muniment.kernel.model import now
 from muniment.vectors.contract import EnsureIndex, Payload, Point, Upsert, Vectors
 from muniment.vectors.engine.building import Terms
 
-CACHE = Path(__file__).parent / ".cache"
-DIMENSIONS = 384
 CHUNKS_OF_A_DOCUMENT = 10
 CHUNKS_OF_A_PARENT = 4
-DOCUMENTS_AT_ONCE = 100
 NAME = "filled"
+AS_PUT = {"MUNIMENT_VECTORS__INDEX_FROM": "1000000000"}
+"""One graph is built at the end, and none on the way there."""
+
+
+def main() -> None:
+    """Fill, unless it is filled."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chunks", type=int, default=100_000)
+    print(filled(parser.parse_args().chunks))
 
 
 def filled(chunks: int) -> Path:
     """A data folder with that many chunks in the collection `filled`, made when first asked for."""
-    sources = (store.__file__, __file__)
-    state = sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()[:8]
-    folder = CACHE / f"filled-{chunks}-{state}"
+    folder = CACHE / f"filled-{chunks}-{state(sys.modules[__name__], mixing, store, *ENGINE)}"
     if not folder.is_dir():
         print(f"filling {folder} with {chunks} chunks (once)", flush=True)
         for outdated in CACHE.glob(f"filled-{chunks}-*"):
             shutil.rmtree(outdated)
         making = folder.with_suffix(".making")
         making.mkdir(parents=True)
+        began = time.perf_counter()
         asyncio.run(_fill(making, chunks))
         making.rename(folder)
+        print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
     return folder
 
 
 async def _fill(data: Path, chunks: int) -> None:
-    async with house(data) as opened:
+    passages = await mixing.passages()
+    async with house(data, settings=AS_PUT) as opened:
         await collection(opened, NAME)
         who = await admin(opened)
         with calling_as(who):
             names = Lookup(collections=(NAME,))
             target = (await (await opened.get(Collections)).lookup(names)).items[0]
         vectors = await opened.get(Vectors)
-        await vectors.ensure(EnsureIndex(index=target.index.name, dimensions=DIMENSIONS))
-        texts = _texts()
-        rng = np.random.default_rng(0)
+        await vectors.ensure(EnsureIndex(index=target.index.name, dimensions=passages.vectors.shape[1]))
         async with open_database(f"sqlite:///{data}", room="documents", migrations=store.MIGRATIONS) as database:
-            for first in range(0, chunks // CHUNKS_OF_A_DOCUMENT, DOCUMENTS_AT_ONCE):
-                numbers = range(first, min(first + DOCUMENTS_AT_ONCE, chunks // CHUNKS_OF_A_DOCUMENT))
-                some = {number: [next(texts) for _ in range(CHUNKS_OF_A_DOCUMENT)] for number in numbers}
-                await _put(database, vectors, target, who.principal, some, rng)
-        await _indexed(vectors)
+            at = 0
+            for some in mixing.mixed(passages, chunks):
+                rows, points = _made(
+                    texts_of(passages, some, at), at // CHUNKS_OF_A_DOCUMENT, target, who.principal
+                )
+                async with database.write() as connection:
+                    for name, more in rows.items():
+                        await connection.execute(insert(store.metadata.tables[name]), more)
+                some_points = Upsert(index=target.index.name, points=tuple(points), vectors=some.vectors)
+                await vectors.upsert(some_points)
+                at += len(some.first)
+    await _indexed(data / "vectors")
 
 
-async def _indexed(vectors: Vectors) -> None:
-    """Wait until no index is built anew, nor due: what is measured is a house at rest."""
-    while True:
-        indexes = (await vectors.status(Nothing())).indexes
-        if not any(index.building or Terms().due(index.points, index.indexed) for index in indexes):
-            return
-        await asyncio.sleep(1)
+async def _indexed(folder: Path) -> None:
+    """Until no index is built anew, nor due: what is measured is a house at rest."""
+    terms = Terms(niceness=0)
+    async with indexing_engine(folder, terms) as engine:
+        while True:
+            indexes = (await engine.status()).indexes
+            if problems := [index.problem for index in indexes if index.problem]:
+                raise RuntimeError(f"no index was built: {problems}")
+            if not any(index.building or terms.due(index.points, index.indexed) for index in indexes):
+                return
+            await asyncio.sleep(1)
 
 
-def _texts() -> Iterator[str]:
-    """Passages of about 200 tokens: the abstracts of two sets, over and over."""
-    known = [d.text.strip()[:900] for name in ("cranfield", "cisi") for d in evaldata.documents(name)]
-    while True:
-        yield from known
+def texts_of(passages: Passages, some: Mixed, start: int) -> list[str]:
+    """As they would be read."""
+    pairs = zip(some.first, some.other, strict=True)
+    return [mixing.text_of(passages, *map(int, pair), number) for number, pair in enumerate(pairs, start)]
 
 
-async def _put(
-    database: Database,
-    vectors: Vectors,
-    target: CollectionRef,
-    owner: str,
-    documents: dict[int, list[str]],
-    rng: np.random.Generator,
-) -> None:
+def _made(
+    texts: Sequence[str], first: int, target: CollectionRef, owner: str
+) -> tuple[dict[str, list[dict[str, object]]], list[Point]]:
+    """Documents from the number `first` on: their rows in each table, and their points."""
     rows: dict[str, list[dict[str, object]]] = {}
     points: list[Point] = []
-    for number, texts in documents.items():
-        for table, some in _rows(f"notes/{number:06}.md", texts, target, owner, points).items():
-            rows.setdefault(table, []).extend(some)
-    async with database.write() as connection:
-        for name, some in rows.items():
-            await connection.execute(insert(store.metadata.tables[name]), some)
-    drawn = rng.standard_normal((len(points), DIMENSIONS), np.float32)
-    unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    await vectors.upsert(Upsert(index=target.index.name, points=tuple(points), vectors=unit))
+    for at in range(0, len(texts), CHUNKS_OF_A_DOCUMENT):
+        key, of_document = f"notes/{first:06}.md", texts[at : at + CHUNKS_OF_A_DOCUMENT]
+        for table, more in _rows(key, of_document, target, owner, points).items():
+            rows.setdefault(table, []).extend(more)
+        first += 1
+    return rows, points
 
 
 def _rows(
-    key: str, texts: list[str], target: CollectionRef, owner: str, points: list[Point]
+    key: str, texts: Sequence[str], target: CollectionRef, owner: str, points: list[Point]
 ) -> dict[str, list[dict[str, object]]]:
     """The rows of one document in each table; its points are added to `points`."""
     document, version, at = new_id("doc"), new_id("ver"), now()
@@ -162,7 +177,7 @@ def _rows(
     }
 
 
-def _chunked(texts: list[str]) -> Chunked:
+def _chunked(texts: Sequence[str]) -> Chunked:
     chunks, at = [], 0
     for index, text in enumerate(texts):
         chunks.append(
@@ -180,3 +195,7 @@ def _chunked(texts: list[str]) -> Chunked:
     groups = [chunks[first : first + CHUNKS_OF_A_PARENT] for first in range(0, len(chunks), CHUNKS_OF_A_PARENT)]
     parents = [Parent(index=index, start=group[0].start, end=group[-1].end) for index, group in enumerate(groups)]
     return Chunked(parents=tuple(parents), chunks=tuple(chunks))
+
+
+if __name__ == "__main__":
+    main()

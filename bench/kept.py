@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from hashlib import blake2b
-from pathlib import Path
 
 import numpy as np
+from bench.cache import CACHE
 
 from muniment.embedding.build import EmbeddingSettings
 from muniment.embedding.build import build as build_embedding
@@ -22,7 +22,7 @@ from muniment.embedding.contract import (
 )
 from muniment.models.contract import Models
 
-FILE = Path(__file__).parent / ".cache" / "passages.db"
+FILE = CACHE / "passages.db"
 
 
 class KeptEmbedding:

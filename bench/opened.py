@@ -1,8 +1,10 @@
 """Rooms that a bench keeps a hand on: the same services, seen without their guard, or their calls counted."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from muniment.embedding.build import EmbeddingSettings
 from muniment.embedding.build import build as build_embedding
@@ -21,10 +23,28 @@ from muniment.kernel.model import Matrix
 from muniment.models.contract import Models
 from muniment.vectors.build import VectorsSettings
 from muniment.vectors.contract import Vectors
+from muniment.vectors.engine.building import IndexedCopies, Terms
 from muniment.vectors.engine.engine import EnginePoint
+from muniment.vectors.engine.processes import Processes
 from muniment.vectors.engine.proxy import ChildEngine
 from muniment.vectors.engine.supervisor import Supervisor
 from muniment.vectors.service import EngineVectors
+
+LOOK_SECONDS = 0.2
+
+
+@asynccontextmanager
+async def indexing_engine(folder: Path, terms: Terms) -> AsyncIterator[ChildEngine]:
+    """The engine alone, without a room, and what builds its indexes."""
+    processes = Processes(folder, queue=256, start_seconds=600)
+    copies = IndexedCopies(processes, terms, look_seconds=LOOK_SECONDS)
+    running = {asyncio.create_task(processes.run()), asyncio.create_task(copies.run())}
+    try:
+        yield ChildEngine(processes)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
 
 
 class Watched:

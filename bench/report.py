@@ -12,10 +12,16 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 RUN = "BENCH_RUN"
 """The environment variable by which the benches of one run know their file."""
+
+
+PARTS = 5
 
 
 class Skipped(Exception):  # noqa: N818 - a bench that is left out is no error
@@ -86,6 +92,11 @@ def row(
         if len(values):
             line[name] = [round(float(value), 5) for value in values]
     _put(file(), line)
+
+
+def p95s(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
+    """The 95th percentile of each fifth of what was taken in turn: the samples behind one of all of it."""
+    return [float(np.quantile(part, 0.95)) for part in np.array_split(np.asarray(values, np.float64), PARTS)]
 
 
 def header() -> None:

@@ -255,9 +255,15 @@ def show(
                 baseline=float(np.mean(other)), limit=limit, samples=mine, baseline_samples=other,
             )  # fmt: skip
         _pair(f"{work}: search, ours by HTTP, p50", ours.found.ms, theirs.found.ms, "ms", name)
-        _pair(f"{work}: search, ours by HTTP, p95", _p95s(ours.found.ms), _p95s(theirs.found.ms), "ms", name)
+        _pair(
+            f"{work}: search, ours by HTTP, p95",
+            report.p95s(ours.found.ms),
+            report.p95s(theirs.found.ms),
+            "ms",
+            name,
+        )
         _pair(f"{work}: memory (PSS)", ours.memory, theirs.memory, "MB", name)
-    for part, samples in (("p50", contract), ("p95", _p95s(contract))):
+    for part, samples in (("p50", contract), ("p95", report.p95s(contract))):
         report.row(f"{work}: search at the contract, {part}", float(np.median(samples)), "ms", samples=samples)
 
 
@@ -266,11 +272,6 @@ def _pair(work: str, ours: Sequence[float], theirs: Sequence[float], unit: str, 
         work, float(np.median(ours)), unit, beside=name, baseline=float(np.median(theirs)),
         samples=ours, baseline_samples=theirs,
     )  # fmt: skip
-
-
-def _p95s(ms: Sequence[float]) -> list[float]:
-    """Of each fifth of the searches; their median is what is shown."""
-    return [float(np.quantile(part, 0.95)) for part in np.array_split(np.asarray(ms), 5)]
 
 
 def _scores(questions: Sequence[judged.Question], found: Sequence[list[str]]) -> dict[str, list[float]]:
