@@ -23,6 +23,7 @@ from coverage import Coverage
 from hypothesis import settings
 from xdist.remote import Producer
 
+from kit.compiling import engine_that_knows
 from kit.migrations import upgrade_by_rote
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
@@ -61,6 +62,7 @@ def migrated_by_rote() -> Iterator[None]:
     """Each database in this process is made at once; that the migrations make it, the first of a kind shows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("muniment.kernel.database.upgrade", upgrade_by_rote)
+        patch.setattr("muniment.kernel.database.create_async_engine", engine_that_knows)
         yield
 
 
