@@ -12,9 +12,9 @@ from muniment.kernel.problems import Unavailable
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import AnyOf, Filter
 from muniment.vectors.engine import edge, edge_config, layout, oplog
-from muniment.vectors.engine.edge_config import DENSE_SEARCH, index_fields
+from muniment.vectors.engine.edge_config import dense_search, index_fields
 from muniment.vectors.engine.edge_filter import edge_filter
-from muniment.vectors.engine.edge_opened import named
+from muniment.vectors.engine.edge_point import named
 from muniment.vectors.engine.edge_replay import put, replay
 from muniment.vectors.engine.engine import DENSE, EnginePoint
 from muniment.vectors.engine.frames import Frame
@@ -76,7 +76,7 @@ def test_a_graph_over_small_vectors_finds_what_an_exact_search_finds(
                     QueryRequest(limit=NEAREST, query=asked, filter=edge_filter(condition), params=params)
                 )
             }
-            for params in (DENSE_SEARCH, SearchParams(exact=True))
+            for params in (dense_search(NEAREST), SearchParams(exact=True))
         )
         assert len(exact) == NEAREST
         shares.append(len(found & exact) / NEAREST)

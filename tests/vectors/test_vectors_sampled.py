@@ -36,7 +36,7 @@ def weights(shards: EdgeShards, index: str) -> list[float]:
 
 @pytest.fixture
 def shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EdgeShards:
-    monkeypatch.setattr(edge_memory, "_CORPUS_POINTS", SAMPLE)
+    monkeypatch.setattr(edge_memory, "_SAMPLE_POINTS", SAMPLE)
     made = EdgeShards(tmp_path)
     made.ensure("main", 2)
     made.ensure("alone", 2)

@@ -52,6 +52,11 @@ def idf(points: int, holders: int) -> float:
     return math.log(1 + (points - holders + 0.5) / (holders + 0.5))
 
 
+def idfs(points: int, holders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """`idf` of each."""
+    return np.log1p((points - holders + 0.5) / (holders + 0.5))
+
+
 def _sparse(weights: dict[int, float] | Counter[int]) -> Keywords:
     ordered = sorted(weights)
     return Keywords(np.array(ordered, np.uint32), np.array([weights[index] for index in ordered], np.float32))

@@ -21,7 +21,8 @@ from muniment.vectors.engine import layout, resident
 from muniment.vectors.engine.edge_config import growing, index_fields
 from muniment.vectors.engine.edge_copying import Copying
 from muniment.vectors.engine.edge_filter import edge_filter
-from muniment.vectors.engine.edge_opened import OpenIndex, uuid
+from muniment.vectors.engine.edge_opened import OpenIndex
+from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.edge_replay import ahead, changed, put, removed, replay, update_of
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame

@@ -8,7 +8,8 @@ from uuid import UUID
 from qdrant_edge import ScrollRequest
 
 from muniment.kernel.problems import Unavailable
-from muniment.vectors.engine.edge_opened import OpenIndex, uuid
+from muniment.vectors.engine.edge_opened import OpenIndex
+from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.edge_replay import as_put
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import OperationLog, Position

@@ -6,11 +6,13 @@ from uuid import UUID
 
 import numpy as np
 from qdrant_edge import Filter as EdgeFilter
-from qdrant_edge import HasIdCondition, IdfParams, Query, QueryBatchRequest, QueryRequest, SearchParams
+from qdrant_edge import HasIdCondition, Query, QueryBatchRequest, QueryRequest, SearchParams
 
 from muniment.vectors.contract import Filter, Signal
+from muniment.vectors.engine.edge_config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
 from muniment.vectors.engine.edge_memory import Corpus
-from muniment.vectors.engine.edge_opened import OpenIndex, sparse, uuid
+from muniment.vectors.engine.edge_opened import OpenIndex
+from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
 
 Scores = dict[UUID, float]
@@ -61,12 +63,12 @@ def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
     if asked.vector is not None:
         index.require(len(asked.vector))
         near = Query.Nearest(asked.vector.tolist(), using=DENSE)
-        sides.append(_Side("dense", near, corpus.near, sparse=False))
+        params = EXACT_SEARCH if corpus.few else dense_search(asked.pool)
+        sides.append(_Side("dense", near, params, sparse=False))
     for signal, keywords in asked.families.items():
         if len(keywords.indices):
-            matching = Query.Nearest(sparse(keywords), using=KEYWORDS)
-            points = corpus.grams if signal == "grams" else corpus.words
-            sides.append(_Side(signal, matching, SearchParams(idf=IdfParams(corpus=points)), sparse=True))
+            matching = Query.Nearest(corpus.query(keywords), using=KEYWORDS)
+            sides.append(_Side(signal, matching, PLAIN_SEARCH, sparse=True))
     return sides
 
 

@@ -1,13 +1,10 @@
-"""One open shard, and how points look in it."""
+"""One open shard."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-from qdrant_edge import EdgeShard, SparseVector
+from qdrant_edge import EdgeShard
 
-from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import BadVectors
 from muniment.vectors.engine.edge_memory import Memory
 
@@ -28,20 +25,3 @@ class OpenIndex:
             raise BadVectors(
                 f"index {self.name!r} has {self.dimensions} dimensions, not {dimensions}", index=self.name, row=0
             )
-
-
-def sparse(keywords: Keywords) -> SparseVector:
-    """Keywords as the engine takes them."""
-    return SparseVector(indices=keywords.indices.tolist(), values=keywords.values.tolist())
-
-
-def uuid(point_id: object) -> UUID:
-    """The id of a point of ours: the engine knows numbers too."""
-    assert isinstance(point_id, UUID)
-    return point_id
-
-
-def named(vectors: object, name: str) -> Any:
-    """One of a point's vectors, which all have names here; the stub leaves open every kind there is."""
-    assert isinstance(vectors, dict)
-    return vectors[name]

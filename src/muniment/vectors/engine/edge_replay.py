@@ -10,7 +10,7 @@ from qdrant_edge import Filter as EdgeFilter
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.engine.edge_opened import named, sparse, uuid
+from muniment.vectors.engine.edge_point import named, sparse, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ids, unpack_ids
 from muniment.vectors.engine.oplog import LogReader

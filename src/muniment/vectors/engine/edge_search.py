@@ -1,6 +1,5 @@
 """Questions to one open index: what is near, what matches, what it holds."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -10,11 +9,9 @@ from numpy.typing import NDArray
 from qdrant_edge import (
     CountRequest,
     FacetRequest,
-    IdfParams,
     Query,
     QueryBatchRequest,
     QueryRequest,
-    SearchParams,
     SparseVector,
 )
 from qdrant_edge import Filter as EdgeFilter
@@ -23,9 +20,11 @@ from qdrant_edge import ScoredPoint as EdgeHit
 from muniment.kernel.model import Matrix
 from muniment.vectors import bm25
 from muniment.vectors.contract import Filter
+from muniment.vectors.engine.edge_config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
 from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_memory import Corpus
-from muniment.vectors.engine.edge_opened import OpenIndex, named, sparse, uuid
+from muniment.vectors.engine.edge_opened import OpenIndex
+from muniment.vectors.engine.edge_point import named, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EngineQuery, Nearest
 
 
@@ -59,44 +58,29 @@ def fetch(index: OpenIndex, ids: Sequence[UUID]) -> tuple[list[UUID], Matrix]:
 
 
 def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArray[np.float32]:
-    """The IDF of each term: what a holder scores, by what that holder stores.
-
-    Whoever holds most of it will do, seen or not, for only IDF, which knows what is seen alone, is left of the
-    score. What none that is seen holds is NaN.
-    """
+    """The IDF of each term, as keyword scores have it. What none that is seen holds is NaN."""
     corpus = index.memory.corpus(index.shard, condition)
-    points = len(corpus.ids)
-    holders: dict[int, int] = {}
-    for at, best in _best(index, term_ids, None, corpus.words).items():
-        held = named(best.vector, KEYWORDS)
-        idf = best.score / held.values[held.indices.index(term_ids[at])]
-        # Whole numbers again, so that the last digit, too, tells nothing of who the holder was.
-        holders[at] = max(0, round((points + 1) / math.exp(idf) - 0.5))
-    outside = [at for at, known in holders.items() if not known]
-    seen = _best(index, [term_ids[at] for at in outside], corpus.allowed, None)
-    hidden = {at for number, at in enumerate(outside) if number not in seen}
-    weights = np.full(len(term_ids), np.nan, np.float32)
-    for at in holders.keys() - hidden:
-        weights[at] = bm25.idf(points, holders[at])
+    holders = corpus.holders(np.array(term_ids, np.uint32))
+    weights = bm25.idfs(len(corpus.ids), holders).astype(np.float32)
+    outside = np.flatnonzero(holders == 0).tolist()
+    held = set() if corpus.whole else _held(index, [term_ids[at] for at in outside], corpus.allowed)
+    weights[[at for number, at in enumerate(outside) if number not in held]] = np.nan
     return weights
 
 
-def _best(
-    index: OpenIndex, term_ids: Sequence[int], allowed: EdgeFilter | None, corpus: EdgeFilter | None
-) -> dict[int, EdgeHit]:
-    """The point that holds most of each term, by the term's place; IDF alone needs the vector."""
+def _held(index: OpenIndex, term_ids: Sequence[int], allowed: EdgeFilter) -> set[int]:
+    """The places of those terms that any point holds."""
     requests = [
         QueryRequest(
             limit=1,
             query=Query.Nearest(SparseVector(indices=[term], values=[1.0]), using=KEYWORDS),
             filter=allowed,
-            params=None if corpus is None else SearchParams(idf=IdfParams(corpus=corpus)),
-            with_vector=None if corpus is None else [KEYWORDS],
+            params=PLAIN_SEARCH,
         )
         for term in term_ids
     ]
     found = index.shard.query_batch(QueryBatchRequest(requests)) if requests else []
-    return {at: points[0] for at, points in enumerate(found) if points}
+    return {at for at, points in enumerate(found) if points}
 
 
 def count(index: OpenIndex, condition: Filter) -> int:
@@ -117,10 +101,10 @@ def tally(index: OpenIndex, field: str, condition: Filter) -> dict[str, int]:
 
 def _request(query: EngineQuery, corpus: Corpus) -> QueryRequest:
     if isinstance(query, Nearest):
-        nearest, params = Query.Nearest(query.vector.tolist(), using=DENSE), corpus.near
+        nearest = Query.Nearest(query.vector.tolist(), using=DENSE)
+        params = EXACT_SEARCH if corpus.few else dense_search(query.limit)
     else:
-        nearest = Query.Nearest(sparse(query.keywords), using=KEYWORDS)
-        params = SearchParams(idf=IdfParams(corpus=corpus.words))
+        nearest, params = Query.Nearest(corpus.query(query.keywords), using=KEYWORDS), PLAIN_SEARCH
     return QueryRequest(
         limit=query.limit,
         query=nearest,
