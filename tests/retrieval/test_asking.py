@@ -6,6 +6,7 @@ from kit.office import Office
 from muniment.collections.contract import IndexRef, Ranking
 from muniment.kernel.caller import calling_as
 from muniment.retrieval.contract import Hits, Mode, Search
+from muniment.vectors.contract import TermWeights, WeighTerms
 from retrieval.conftest import retrieval_over
 
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "keyword")
@@ -68,8 +69,52 @@ async def test_a_slip_is_mended_only_where_nothing_matches(office: Office) -> No
 
 async def test_a_slip_is_never_mended_from_what_the_caller_may_not_read(office: Office) -> None:
     await office.put("ada", "a.md", "certificate", access_level="restricted")
+    await office.put("ada", "b.md", "a word that ben reads")
     found = await search(office, "certifcate", mode="keyword")
     assert (found.hits, found.corrected) == ((), None)
+    found = await search(office, "certifcate")
+    assert (keys(found), found.corrected) == (["b.md"], None)
+
+
+async def test_a_slip_in_a_word_that_nobody_visible_knows_is_mended_by_meaning_and_words(office: Office) -> None:
+    await office.put("ada", "a.md", "To restart a probe, hold its key.")
+    await office.put("ada", "b.md", "The warehouse opens at eight.")
+    found = await search(office, "restrat a prbe")
+    assert (keys(found)[0], found.corrected) == ("a.md", "restart a probe")
+    assert (await search(office, "restrat a prbe", limit=1)).hits == found.hits[:1]
+    assert (await search(office, "restrat a prbe", mode="dense")).corrected is None
+    assert (await search(office, '"restrat a prbe"')).hits == ()
+    healthy = await search(office, "restart a probe")
+    assert [hit.chunk.id for hit in healthy.hits] == [hit.chunk.id for hit in found.hits]
+    assert [hit.score for hit in healthy.hits] == [hit.score for hit in found.hits]
+
+
+async def test_a_word_that_is_known_but_not_in_what_was_found_is_no_slip(office: Office) -> None:
+    for number in range(12):
+        await office.put("ada", f"{number}.md", f"lease lease lease of the storage {number}")
+    assert (await search(office, "storage leash")).corrected == "storage lease"
+    await office.put("ada", "c.md", "A dog on a leash, and much else that is said of dogs and their owners. " * 3)
+    found = await search(office, "storage storage storage lease leash")
+    assert (found.corrected, "c.md" in keys(found)) == (None, False)
+
+
+async def test_the_index_is_not_asked_of_the_words_of_a_query_that_found_them(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.put("ada", "a.md", "To restart a probe, hold its key.")
+    asked: list[str] = []
+    weigh = office.vectors.weigh
+
+    async def noted(request: WeighTerms) -> TermWeights:
+        asked.append(request.text)
+        return await weigh(request)
+
+    monkeypatch.setattr(office.vectors, "weigh", noted)
+    for healthy in ("restart a probe", "restarting probes", "quite another matter", "RW-5103"):
+        await search(office, healthy)
+    assert asked == []
+    await search(office, "restrat the probe")
+    assert asked == ["restrat"]
 
 
 async def test_each_hit_says_why_it_is_there_when_asked(office: Office) -> None:

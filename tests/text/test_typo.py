@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.text.terms import terms
-from muniment.text.typo import is_one_edit, mended, nearest_words
+from muniment.text.typo import is_one_edit, likely_slips, mended, nearest_words
 
 PASSAGES = [
     "The renewal of certificates",
@@ -53,6 +53,21 @@ def test_a_query_is_mended_where_it_slipped_and_nowhere_else():
     unknown = {"certifc", "zuric"}
     assert mended("the Certifcate, zuric: renewal", unknown, PASSAGES) == "the certificate, zurich: renewal"
     assert mended("xylophone", {"xylophon"}, PASSAGES) is None
+
+
+def test_a_slip_is_likely_where_a_word_is_in_no_passage_but_a_near_one_is():
+    assert likely_slips("certifcate renewal", PASSAGES) == ("certifcate",)
+    assert likely_slips("xylophone certifcate", PASSAGES) == ("certifcate", "xylophone")
+    assert likely_slips("Zurihc!", ["(Zurich)."]) == ("zurihc",)
+    for sound in ("certificates renewed", "xylophone", "RW-5104", "teh", "", "Zurich"):
+        assert likely_slips(sound, PASSAGES) == ()
+    assert likely_slips("certifcate", []) == ()
+
+
+@given(st.text("abé", min_size=4, max_size=7), st.text("abé", min_size=1, max_size=8))
+def test_no_near_word_is_overlooked(word, other):
+    likely = likely_slips(word, [other], "xx") == (word,)
+    assert likely == (is_one_edit(word, other) and not other.startswith(word))
 
 
 def test_a_query_of_unheard_words_is_no_slip_though_one_is_near_another():

@@ -100,7 +100,7 @@ def search(
         print_json(answer)
         return
     if answer["corrected"]:
-        err.print(plain(f"nothing matches that; this is for: {answer['corrected']}"))
+        err.print(plain(f"not all of that is known; this is for: {answer['corrected']}"))
     several = len({hit["document"]["collection"] for hit in answer["hits"]}) > 1
     for place, hit in enumerate(answer["hits"], 1):
         for line in hit_lines(place, hit, several=several):

@@ -75,7 +75,10 @@ class Hit(Model):
 
 
 class Hits(Model):
-    """Best first. `corrected` is the query that was looked for in place of one that nothing matched.
+    """Best first.
+
+    `corrected` is the query that was looked for instead: without a slip of the pen in a word that nothing visible
+    holds, or without quotes that nothing says.
 
     `degraded` lists what was missing (`dense`, `rerank`, `history`).
 

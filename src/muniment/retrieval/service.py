@@ -1,6 +1,7 @@
 """Hybrid retrieval: one round trip to the engine under the access filter, one order, and the second lock."""
 
 import asyncio
+from collections.abc import Sequence
 
 from muniment.collections.contract import Collections
 from muniment.documents.contract import Documents
@@ -17,9 +18,10 @@ from muniment.retrieval.hydrating import hydrated
 from muniment.retrieval.kept import KeptAnswers, Marks, question
 from muniment.retrieval.reranking.judging import Judging
 from muniment.retrieval.scope import Asked, Scope, Scoping
-from muniment.retrieval.slips import without_slips
+from muniment.retrieval.slips import LOOKED_AT, mended_from, suspects, without_slips
 from muniment.retrieval.steps import Steps
 from muniment.text.phrases import Unquoted, mentions, unquoted
+from muniment.text.query import language_told
 from muniment.vectors.contract import IndexMissing, TermWeights, Vectors, WeighTerms
 
 _log = get_logger(__name__)
@@ -85,53 +87,66 @@ class HybridRetrieval:
         request = request.model_copy(update={"query": said.text})
         with steps.of("embed"):
             vectors = await self._embedded(request, scope, degraded)
-        look = Look(request, scope, vectors, said.phrases)
+        look = Look(_wide(request, said), scope, vectors, said.phrases)
         hits = await self._judged(look, steps, degraded) if caller().tokens else []
-        mended = None if hits else await self._mended(look, said)
-        if mended is not None:
-            hits = await self._judged(mended, steps, degraded)
+        mended = await self._mended(look, said, hits, steps)
+        better = await self._judged(mended, steps, degraded) if mended is not None else []
         return Hits(
-            hits=tuple(hits),
+            hits=tuple(better or hits)[: request.limit],
             took_ms=steps.took_ms,
             timings=steps.timings,
-            corrected=mended.request.query if hits and mended is not None else None,
+            corrected=mended.request.query if better and mended is not None else None,
             degraded=tuple(degraded),
         )
 
-    async def _mended(self, look: Look, said: Unquoted) -> Look | None:
-        """What was probably meant where nothing was found: without the slip, or without quotes that mention."""
+    async def _mended(self, look: Look, said: Unquoted, hits: Sequence[Hit], steps: Steps) -> Look | None:
+        """What was probably meant: without quotes that mention where nothing was found, or without a slip."""
+        request = look.request
         if not caller().tokens:
             return None
-        if look.request.mode != "keyword":
-            return look._replace(phrases=()) if look.phrases and mentions(said) else None
-        query = None if look.phrases else await self._without_slips(look)
-        return None if query is None else look._replace(request=look.request.model_copy(update={"query": query}))
+        if look.phrases:
+            in_vain = not hits and request.mode != "keyword"
+            return look._replace(phrases=()) if in_vain and mentions(said) else None
+        if request.mode == "dense" or (hits and request.mode == "keyword"):
+            return None
+        query = await (self._without_likely_slips(look, hits) if hits else self._without_slips(look))
+        if query is None:
+            return None
+        request = request.model_copy(update={"query": query})
+        with steps.of("embed"):
+            vectors = await self._embedded(request, look.scope, [])
+        return look._replace(request=request, vectors=vectors)
+
+    async def _without_likely_slips(self, look: Look, hits: Sequence[Hit]) -> str | None:
+        """The query as it was probably meant; asks nobody unless a word is in none of the hits, but a near one."""
+        query, scope = look.request.query, look.scope
+        language = language_told(query) or scope.language
+        words = suspects(query, hits, language)
+        unknown = (await self._weighed(scope, " ".join(words), language)).unknown if words else ()
+        return mended_from(query, hits, unknown, language) if unknown else None
 
     async def _without_slips(self, look: Look) -> str | None:
         """The query as it was probably meant; only where a word of it stands in nothing that the caller reads."""
-        request = look.request
-        weighed = Weigh(
-            text=request.query,
-            collections=request.collections,
-            filters=request.filters,
-            as_of=request.as_of,
-        )
-        weights = await self.weigh(weighed)
+        query, scope = look.request.query, look.scope
+        weights = await self._weighed(scope, query, scope.language)
         if not weights.unknown:
             return None
-        return await without_slips(self._vectors, self._documents, request.query, look.scope, weights)
+        return await without_slips(self._vectors, self._documents, query, scope, weights)
 
     async def weigh(self, request: Weigh) -> Weights:
         """As the contract says. Over several indexes a term weighs what it weighs where it is most common."""
         scope = await self._scoping.of(Asked(request.collections, request.filters, request.as_of))
+        return await self._weighed(scope, request.text, scope.language)
+
+    async def _weighed(self, scope: Scope, text: str, language: str | None) -> Weights:
         readers = caller().tokens
         if not readers or not scope.places:
             return Weights(weights={}, unknown=())
         wanted = [
             WeighTerms(
                 index=place.name,
-                text=request.text,
-                language=scope.language,
+                text=text,
+                language=language,
                 readers=readers,
                 filter=place.filter,
             )
@@ -207,3 +222,10 @@ class HybridRetrieval:
             first = False
             if short:
                 pool = min(MOST_CANDIDATES, pool * 3)
+
+
+def _wide(request: Search, said: Unquoted) -> Search:
+    """Enough hits to tell a slip by, however few are wanted: the first of ten is the first of one."""
+    if request.mode != "hybrid" or said.phrases:
+        return request
+    return request.model_copy(update={"limit": max(request.limit, LOOKED_AT)})

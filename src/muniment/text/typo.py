@@ -1,5 +1,7 @@
 """Slips of the pen: a word that nothing holds, and those one edit away from it that something does."""
 
+import re
+import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -7,6 +9,9 @@ from muniment.text.terms import spans
 
 FEWEST_CHARACTERS = 4
 """Words shorter than this are one edit away from too many others."""
+
+_AROUND = string.punctuation + "\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb\u2026\u2013\u2014"
+"""What is written around words."""
 
 
 def mended(
@@ -53,6 +58,24 @@ def nearest_words(
     return found
 
 
+def likely_slips(query: str, passages: Iterable[str], language: str | None = None) -> tuple[str, ...]:
+    """Words of the query that the passages lack, if the passages hold another that is one edit from one of them.
+
+    Cheap, for every query that found something: whether somebody knows those words is to be asked then.
+    """
+    text = "\n".join(passages).casefold()
+    lacking = {word for term, word in _written(query, language) if _may_slip(word) and not _begins(term, text)}
+    if not lacking:
+        return ()
+    shortest, longest = min(map(len, lacking)) - 1, max(map(len, lacking)) + 1
+    by_size: dict[int, list[str]] = {}
+    for word in {word.strip(_AROUND) for word in set(text.split())}:
+        if shortest <= len(word) <= longest:
+            by_size.setdefault(len(word), []).append(word)
+    near = any(_is_near_any(word, by_size.get(len(word) + more, ())) for word in lacking for more in (-1, 0, 1))
+    return tuple(sorted(lacking)) if near else ()
+
+
 def is_one_edit(one: str, other: str) -> bool:
     """Whether one character put in, left out or replaced, or two neighbours swapped, make one of the other."""
     if len(one) > len(other):
@@ -67,9 +90,21 @@ def is_one_edit(one: str, other: str) -> bool:
     return one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
 
 
+def _is_near_any(word: str, others: Iterable[str]) -> bool:
+    """Whether one of them is one edit away; one edit leaves the first or the last half of a word as it was."""
+    half = (len(word) - 1) // 2
+    first, last = word[:half], word[-half:]
+    return any((near[:half] == first or near[-half:] == last) and is_one_edit(word, near) for near in others)
+
+
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
     """How many characters both begin with."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _begins(term: str, text: str) -> bool:
+    """Whether a word of the text begins with the term."""
+    return term in text and re.search(rf"\b{re.escape(term)}", text) is not None
 
 
 def _slips(query: str, unknown: Collection[str], language: str | None) -> dict[str, str]:
