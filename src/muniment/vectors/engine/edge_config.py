@@ -47,6 +47,9 @@ _EXACT_BELOW_KB = 10_000
 """Where a filter leaves fewer vectors than this (6,800 of 384 dimensions), they are compared one by one: exact."""
 
 _QUANTILE = 0.99
+_READ_ONE_BY_ONE = 200
+"""So few points of a segment have their keywords read, 1 µs each; for more the lists of terms are gone through."""
+
 _RESCORED = 100
 """With int8, so many of each segment are compared again by their originals."""
 
@@ -82,7 +85,7 @@ def growing(dimensions: int) -> EdgeConfig:
     """A shard that takes writes and compares one by one."""
     return EdgeConfig(
         vectors={DENSE: EdgeVectorParams(size=dimensions, distance=Distance.Cosine)},
-        sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)},
+        sparse_vectors={KEYWORDS: _keywords()},
     )
 
 
@@ -94,7 +97,7 @@ def indexed(dimensions: int, *, quantized: bool) -> EdgeConfig:
                 size=dimensions, distance=Distance.Cosine, memory=Memory.Cold if quantized else Memory.Cached
             )
         },
-        sparse_vectors={KEYWORDS: EdgeSparseVectorParams(modifier=Modifier.Idf, memory=Memory.Cached)},
+        sparse_vectors={KEYWORDS: _keywords(Memory.Cached)},
         hnsw_config=HnswIndexConfig(
             m=NEIGHBOURS,
             ef_construct=CONSIDERED_TO_LINK,
@@ -112,6 +115,10 @@ def indexed(dimensions: int, *, quantized: bool) -> EdgeConfig:
         ),
         max_search_threads=1,
     )
+
+
+def _keywords(memory: Memory | None = None) -> EdgeSparseVectorParams:
+    return EdgeSparseVectorParams(full_scan_threshold=_READ_ONE_BY_ONE, modifier=Modifier.Idf, memory=memory)
 
 
 def index_fields(shard: EdgeShard, *, lean: bool) -> None:

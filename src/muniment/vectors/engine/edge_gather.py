@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from qdrant_edge import Filter as EdgeFilter
 from qdrant_edge import HasIdCondition, Query, QueryBatchRequest, QueryRequest, SearchParams
 
@@ -14,8 +15,6 @@ from muniment.vectors.engine.edge_memory import Corpus
 from muniment.vectors.engine.edge_opened import OpenIndex
 from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
-
-Scores = dict[UUID, float]
 
 
 class _Side(NamedTuple):
@@ -27,35 +26,35 @@ class _Side(NamedTuple):
     sparse: bool
 
 
+class _Found(NamedTuple):
+    """The points that a query found: their places among the candidates, and their scores."""
+
+    places: list[int]
+    scores: list[float]
+
+
 def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     """One batch brings the candidates, a second, over them alone, the scores that the first did not bring."""
     corpus = index.memory.corpus(index.shard, condition)
     sides = _sides(index, asked, corpus)
-    lists = _scores(index, [(side, corpus.allowed, asked.pool) for side in sides])
-    ids = list(dict.fromkeys(point for scores in lists for point in scores))
-    full = [len(scores) == asked.pool for scores in lists]
-    # A list of keywords that ends before the pool does holds every point that has any of them.
-    missing = [
-        [] if side.sparse and not more else [point for point in ids if point not in scores]
-        for side, scores, more in zip(sides, lists, full, strict=True)
-    ]
-    rest = [
-        (side, EdgeFilter(must=[HasIdCondition(set(points))]), len(points))
-        for side, points in zip(sides, missing, strict=True)
-        if points
-    ]
-    known = {side.signal: scores for side, scores in zip(sides, lists, strict=True)}
-    for (side, _, _), scores in zip(rest, _scores(index, rest), strict=True):
-        known[side.signal] |= scores
+    places: dict[UUID, int] = {}
+    lists = _found(index, [(side, corpus.allowed, asked.pool) for side in sides], places)
+    ids = list(places)
     signals = signals_of(asked)
-    columns = [[known.get(signal, {}).get(point, 0.0) for point in ids] for signal in signals]
-    return Gathered(
-        ids,
-        index.memory.documents(index.shard, ids),
-        signals,
-        np.array(columns, np.float32).reshape(len(signals), len(ids)),
-        any(full),
-    )
+    scores = np.zeros((len(signals), len(ids)), np.float32)
+    rest = []
+    for side, found in zip(sides, lists, strict=True):
+        scores[signals.index(side.signal), found.places] = found.scores
+        # A list of keywords that ends before the pool does holds every point that has any of them.
+        if not side.sparse or len(found.places) == asked.pool:
+            missing = _others(found.places, len(ids))
+            if len(missing):
+                points = EdgeFilter(must=[HasIdCondition({ids[place] for place in missing})])
+                rest.append((side, points, len(missing)))
+    for (side, _, _), found in zip(rest, _found(index, rest, places), strict=True):
+        scores[signals.index(side.signal), found.places] = found.scores
+    full = any(len(found.places) == asked.pool for found in lists)
+    return Gathered(ids, index.memory.documents(index.shard, ids), signals, scores, full)
 
 
 def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
@@ -72,8 +71,10 @@ def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
     return sides
 
 
-def _scores(index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]]) -> list[Scores]:
-    """Without payload, which is slow to read."""
+def _found(
+    index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]], places: dict[UUID, int]
+) -> list[_Found]:
+    """Without payload, which is slow to read; points that are new have their places from now on."""
     if not asked:
         return []
     requests = [
@@ -81,4 +82,16 @@ def _scores(index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]]) ->
         for side, allowed, limit in asked
     ]
     found = index.shard.query_batch(QueryBatchRequest(requests))
-    return [{uuid(point.id): point.score for point in points} for points in found]
+    return [
+        _Found(
+            [places.setdefault(uuid(point.id), len(places)) for point in points], [point.score for point in points]
+        )
+        for points in found
+    ]
+
+
+def _others(places: Sequence[int], count: int) -> NDArray[np.intp]:
+    """Those of `count` places that are not among these."""
+    others = np.ones(count, bool)
+    others[places] = False
+    return np.flatnonzero(others)
