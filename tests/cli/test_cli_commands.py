@@ -87,6 +87,8 @@ def test_status_and_doctor_of_a_house_that_is_well(muniment, house):
     [
         (["search", "x", "-c", "nowhere"], "collection-missing"),
         (["search", ""], "invalid"),
+        (["search", "  "], "invalid"),
+        (["ask", " \t "], "invalid"),
         (["add", "/nowhere"], "nothing-to-add"),
         (["add", __file__, "-c", "Not A Name"], "invalid"),
         (["search", "x", "--server", "http://127.0.0.1:1"], "unavailable"),

@@ -42,6 +42,15 @@ async def test_a_search_is_asked_as_the_caller_with_both_parts_of_the_entitlemen
     assert made.asked.of("Retrieval.search")[0].limit == 3
 
 
+@pytest.mark.parametrize("path", ["search", "search/explain", "ask"])
+async def test_a_blank_query_is_refused_with_what_to_do(house, path):
+    name = "question" if path == "ask" else "query"
+    body = {name: "  "} | ({"document": "doc_1"} if path == "search/explain" else {})
+    async with house().client(READER) as http:
+        told = problem(await http.post(f"/api/v1/{path}", json=body), 422, "invalid")
+    assert told["errors"] == [{"field": name, "reason": "is blank; say in a word or a question what to look for"}]
+
+
 async def test_a_new_epoch_is_a_new_entitlement(house):
     epochs = iter("34")
 
@@ -154,6 +163,7 @@ async def test_broken_json_is_422_and_names_the_place(house, body, place):
         ({}, "query"),
         ({"query": ""}, "query"),
         ({"query": "x" * 8193}, "query"),
+        ({"query": " \n\u3000"}, "query"),
         ({"query": "a\x00b"}, "query"),
         ({"query": "x", "limit": 201}, "limit"),
         ({"query": "x", "limit": "many"}, "limit"),

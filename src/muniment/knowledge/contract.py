@@ -7,14 +7,14 @@ from pydantic import Field
 from muniment.documents.contract import Span
 from muniment.generation.contract import Verdict
 from muniment.kernel.contract import Stream
-from muniment.kernel.model import Model, Text, Time
-from muniment.retrieval.contract import Filters, Hit
+from muniment.kernel.model import Model, Time
+from muniment.retrieval.contract import Filters, Hit, Query
 
 
 class Ask(Model):
     """`model`: auto, extractive, or a configured name. `as_of` as in Search; no `conversation` yet."""
 
-    question: Text = Field(min_length=1, max_length=8192)
+    question: Query
     collections: tuple[str, ...] | None = None
     filters: Filters = Field(default={})
     as_of: Time | None = None

@@ -1,8 +1,9 @@
 """Retrieval's contract: a query in, the passages its caller may read out."""
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from muniment.collections.contract import Ranking
 from muniment.documents.contract import ChunkText, DocumentBrief, ParentText
@@ -12,6 +13,16 @@ from muniment.kernel.model import Model, Text, Time
 Mode = Literal["hybrid", "dense", "keyword"]
 Filters = dict[str, JsonValue]
 """Field (or `metadata.<name>`) -> a value, a list (any of), or an object of operators, as in the API."""
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "is blank; say in a word or a question what to look for")
+    return text
+
+
+Query = Annotated[Text, Field(min_length=1, max_length=8192), AfterValidator(_not_blank)]
+"""What is looked for or asked, in words."""
 
 
 class Search(Model):
@@ -24,7 +35,7 @@ class Search(Model):
     StandbyMissing where one has none.
     """
 
-    query: Text = Field(min_length=1, max_length=8192)
+    query: Query
     collections: tuple[str, ...] | None = None
     limit: int = Field(default=10, ge=1, le=200)
     mode: Mode = "hybrid"
@@ -95,7 +106,7 @@ class Hits(Model):
 class ExplainSearch(Model):
     """Why a document is, or is not, among what a search finds; the other fields as in Search."""
 
-    query: Text = Field(min_length=1, max_length=8192)
+    query: Query
     document: str = Field(max_length=256)
     collections: tuple[str, ...] | None = None
     mode: Mode = "hybrid"
