@@ -62,7 +62,7 @@ def search(target: Target, load: Load) -> Met:
             "CLIENTS": str(load.clients),
             "SECONDS": f"{load.seconds:g}",
             "REPEATED": str(load.repeated),
-            "SEED": str(time.time_ns()),
+            "SEED": str(time.time_ns() % 1_000_000),
             "QUERIES": str(queries),
             "SUMMARY": str(summary),
             "WINDOWS": str(WINDOWS),
