@@ -74,6 +74,21 @@ def test_a_changed_file_is_told_as_updated(muniment, tmp_path):
     assert "June" in muniment("search", "plan", "-c", "plans").stdout
 
 
+def test_why_takes_what_search_takes(muniment, tmp_path):
+    file = tmp_path / "ledger.md"
+    file.write_text("The ledger holds every shipment.")
+    muniment("add", str(file), "-c", "ledgers")
+    query = ("ledger", "ledgers/ledger.md")
+    assert "number 1" in muniment("why", *query, "-c", "ledgers", "--set", "dense=0").stdout
+    assert "no version that was current" in muniment("why", *query, "--as-of", "2001-01-01").stdout
+    assert "filter on type" in muniment("why", *query, "--type", "PRD").stdout
+    refused = muniment("why", *query, "-c", "ledgers", "--standby")
+    assert (refused.returncode, "one index only" in refused.stderr) == (1, True)
+    assert muniment("search", "ledger", "-c", "ledgers", "--standby").returncode == 1
+    assert muniment("search", "ledger", "-c", "ledgers", "--set", "colour=1").returncode == 2
+    assert "ledger.md" in muniment("search", "ledger", "-c", "ledgers", "--set", "dense=0").stdout
+
+
 def test_status_and_doctor_of_a_house_that_is_well(muniment, house):
     status = muniment("status")
     assert status.stdout.startswith(f"{house.address}: ok\n")

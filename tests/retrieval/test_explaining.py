@@ -1,11 +1,14 @@
 """Why a document is found, or not: one reason at a time, and none for those who may not read it."""
 
+from datetime import timedelta
+
 import pytest
 
 from kit.office import Office
+from muniment.collections.contract import PrepareIndex, StandbyMissing
 from muniment.documents.contract import DocumentMissing
 from muniment.kernel.caller import calling_as
-from muniment.kernel.problems import Problem
+from muniment.kernel.problems import Forbidden, Problem
 from muniment.retrieval.contract import Explained, ExplainSearch
 from retrieval.conftest import retrieval_over
 
@@ -82,3 +85,61 @@ async def test_a_stranger_gets_what_an_unknown_id_gets(office: Office) -> None:
             await why(office, "eve", document)
         said.append(refused.value)
     assert said[0].detail.replace(str(put.id), "*") == said[1].detail.replace("doc_nothing", "*")
+
+
+async def test_it_is_explained_as_of_the_time_that_was_searched(office: Office) -> None:
+    put = await office.put("ada", "a.md", "lease of old", tags=("x",))
+    await office.put("ada", "a.md", "nothing of it", tags=("x",))
+    old, new = (await office.get("ada", put.id)).versions
+    assert old.current_from is not None
+    for query, when, outcome in (
+        ("lease", old.current_from, "found"),
+        ("lease", new.current_from, "unmatched"),
+        ("nothing", old.current_from, "unmatched"),
+        ("nothing", None, "found"),
+    ):
+        found = await why(office, "ben", put.id, query=query, mode="keyword", as_of=when)
+        assert found.outcome == outcome
+    filters = {"tags": ["y"]}
+    assert (await why(office, "ben", put.id, as_of=old.current_from, filters=filters)).excluded_by == ("tags",)
+    before = await why(office, "ben", put.id, as_of=old.current_from - timedelta(days=1))
+    assert before.outcome == "not-indexed"
+    assert "no version that was current" in before.says
+
+
+async def test_a_version_that_is_no_longer_kept_is_said(office: Office) -> None:
+    put = await office.put("ada", "a.md", "lease")
+    (old,) = (await office.get("ada", put.id)).versions
+    office.shelves.keep("handbook", 0)
+    await office.put("ada", "a.md", "another")
+    office.shelves.keep("handbook", None)
+    found = await why(office, "ben", put.id, as_of=old.current_from)
+    assert (found.outcome, "not kept" in found.says or "no version" in found.says) == ("not-indexed", True)
+
+
+async def test_it_is_explained_under_the_ranking_that_was_asked_for(office: Office) -> None:
+    await office.put("ada", "b.md", "storage")
+    put = await office.put("ada", "a.md", "lease lease")
+    by_words = await why(office, "ben", put.id, ranking={"dense": 0})
+    assert by_words.hit is not None
+    assert by_words.hit.explanation is not None
+    assert {part.signal: part.adds for part in by_words.hit.explanation.parts}["dense"] == 0
+
+
+async def test_the_second_index_is_explained_to_who_may_search_it(office: Office) -> None:
+    office.user("mia", member_of=["handbook"], manager_of=["handbook"])
+    put = await office.put("ada", "a.md", "lease")
+    asked = {"collections": ["handbook"], "standby": True}
+    with pytest.raises(StandbyMissing):
+        await why(office, "mia", put.id, **asked)
+    with calling_as(office.callers["mia"]):
+        run = await office.room.build_index(PrepareIndex(collection="handbook", recipe="structure-200"))
+    await office.over("mia", run.id)
+    assert (await why(office, "mia", put.id, **asked)).outcome == "found"
+    for name, points in office.vectors.points.items():
+        if "200" in name:
+            points.clear()
+    assert (await why(office, "mia", put.id, **asked)).outcome == "not-indexed"
+    assert (await why(office, "mia", put.id, collections=["handbook"])).outcome == "found"
+    with pytest.raises(Forbidden):
+        await why(office, "ben", put.id, **asked)

@@ -1,69 +1,31 @@
 """Commands that get answers out: search, why and ask."""
 
 import sys
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from muniment.cli.documents import DocumentArgument, address
+from muniment.cli.looking import (
+    AsOfOption,
+    CollectionsOption,
+    FiltersOption,
+    ModeOption,
+    RankingOption,
+    SinceOption,
+    StandbyOption,
+    TagsOption,
+    TypesOption,
+    filters_of,
+    instant,
+    ranking_of,
+)
 from muniment.cli.session import Session, asking
 from muniment.cli.terminal import err, footnote_line, hit_lines, out, plain, print_json, sentence_text
-from muniment.documents.contract import FIELD_NAMES, DocumentType
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Problem
-from muniment.retrieval.contract import Mode
 
-CollectionsOption = Annotated[
-    list[str] | None, typer.Option("--collection", "-c", help="Only in this collection; may be repeated.")
-]
-TypesOption = Annotated[DocumentType | None, typer.Option("--type", help="Only documents of this type.")]
-TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; may be repeated.")]
-SinceOption = Annotated[
-    datetime | None, typer.Option("--since", help="Only what was created since.", formats=["%Y-%m-%d"])
-]
-FiltersOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--filter", "-f", help="NAME=VALUE, a field or metadata; may be repeated: any of a name's values."
-    ),
-]
-AsOfOption = Annotated[
-    datetime | None,
-    typer.Option("--as-of", help="In the versions of that time.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-]
 NEAREST = 3
-
-
-def filters_of(
-    type: DocumentType | None,  # noqa: A002 - the API's word
-    tags: list[str] | None,
-    since: datetime | None,
-    given: list[str] | None,
-) -> dict[str, Any]:
-    """The API's filters; a name that is no known field is one of the metadata."""
-    filters: dict[str, Any] = {}
-    if type:
-        filters["type"] = [type]
-    if tags:
-        filters["tags"] = {"all": tags}
-    if since:
-        filters["created_at"] = {"gte": _instant(since)}
-    for pair in given or ():
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"--filter wants NAME=VALUE, not {pair!r}")
-        known = name in FIELD_NAMES or name in {"document", "access_level"} or name.startswith("metadata.")
-        values = filters.setdefault(name if known else f"metadata.{name}", [])
-        values.append(value)
-        if not known and value.lstrip("-").isdecimal():
-            values.append(int(value))  # metadata are as they were given, and 3 is not "3"
-    return filters
-
-
-def _instant(day: datetime | None) -> str | None:
-    """A time that names no zone is in UTC."""
-    return None if day is None else (day if day.tzinfo else day.replace(tzinfo=UTC)).isoformat()
 
 
 @asking
@@ -72,13 +34,15 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     collection: CollectionsOption = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many passages.")] = 5,
-    mode: Annotated[Mode, typer.Option("--mode", help="By words and meaning, or by one of the two.")] = "hybrid",
+    mode: ModeOption = "hybrid",
     by_document: Annotated[bool, typer.Option("--by-document", help="The best passage of each document.")] = False,
     type: TypesOption = None,  # noqa: A002 - the API's word
     tag: TagsOption = None,
     since: SinceOption = None,
     filter: FiltersOption = None,  # noqa: A002 - the API's word
     as_of: AsOfOption = None,
+    change: RankingOption = None,
+    standby: StandbyOption = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say of each hit why it is there.")] = False,
 ) -> None:
     """Find the passages nearest to a query.
@@ -92,8 +56,10 @@ def search(
         "mode": mode,
         "group_by": "document" if by_document else None,
         "filters": filters_of(type, tag, since, filter),
-        "as_of": _instant(as_of),
+        "as_of": instant(as_of),
         "explain": explain,
+        "ranking": ranking_of(change),
+        "standby": standby,
     }
     answer = asked.muniment.post("/api/v1/search", body)
     if asked.as_json:
@@ -118,10 +84,16 @@ def why(
     query: Annotated[str, typer.Argument(help="What was looked for.")],
     document: DocumentArgument,
     collection: CollectionsOption = None,
-    mode: Annotated[Mode, typer.Option("--mode", help="By words and meaning, or by one of the two.")] = "hybrid",
+    mode: ModeOption = "hybrid",
+    type: TypesOption = None,  # noqa: A002 - the API's word
+    tag: TagsOption = None,
+    since: SinceOption = None,
     filter: FiltersOption = None,  # noqa: A002 - the API's word
+    as_of: AsOfOption = None,
+    change: RankingOption = None,
+    standby: StandbyOption = False,
 ) -> None:
-    """Tell why a search finds a document, or why not.
+    """Tell why a search with the same options finds a document, or why not.
 
     Example: muniment why "how are leases renewed" handbook/leases.md
     """
@@ -130,7 +102,10 @@ def why(
         "document": address(asked, document).rpartition("/")[2],
         "collections": collection or None,
         "mode": mode,
-        "filters": filters_of(None, None, None, filter),
+        "filters": filters_of(type, tag, since, filter),
+        "as_of": instant(as_of),
+        "ranking": ranking_of(change),
+        "standby": standby,
     }
     answer = asked.muniment.post("/api/v1/search/explain", body)
     asked.tell(answer, answer["says"])
@@ -161,7 +136,7 @@ def ask(
         "collections": collection or None,
         "model": model,
         "filters": filters_of(type, tag, since, filter),
-        "as_of": _instant(as_of),
+        "as_of": instant(as_of),
     }
     if question is not None:
         _answer(asked, body | {"question": question})

@@ -7,13 +7,11 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import typer
-from pydantic import ValidationError
 
-from muniment.cli.content import CollectionsOption
+from muniment.cli.looking import CollectionsOption, RankingOption, ranking_of
 from muniment.cli.questions import Asking, Setting, questions
 from muniment.cli.session import Session, asking, table
 from muniment.cli.terminal import err, out, plain, print_json
-from muniment.collections.contract import Ranking
 from muniment.kernel.problems import Invalid
 from muniment.retrieval.contract import Mode
 from muniment.sdk.measures import Scores, difference
@@ -36,10 +34,7 @@ def evaluate(
     asked: Session,
     file: FileArgument,
     collection: CollectionsOption = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="NAME=NUMBER, to try: dense, words, grams, prior or candidates."),
-    ] = None,
+    change: RankingOption = None,
     mode: Annotated[Mode | None, typer.Option("--mode", help="A way of searching to try.")] = None,
     depth: Annotated[int, typer.Option("--depth", "-k", min=1, max=100, help="How many documents count.")] = 10,
     learn: Annotated[bool, typer.Option("--learn", help="Find the weight of words that suits best.")] = False,
@@ -53,7 +48,7 @@ def evaluate(
         raise typer.BadParameter("--apply needs --learn and one --collection")
     if learn and (change or mode):
         raise typer.BadParameter("--learn tries settings of its own; leave --set and --mode out")
-    ranking = _ranking(change) if change else None
+    ranking = ranking_of(change)
     judged = questions(file)
     asking_them = Asking(asked, judged, collection, depth)
     if learn:
@@ -67,17 +62,6 @@ def evaluate(
     if ranking is not None or mode is not None:
         after = asking_them.scored(Setting(mode or "hybrid", ranking), "as changed")
     _tell(asked, before, after, depth)
-
-
-def _ranking(changes: Sequence[str]) -> dict[str, float]:
-    given = dict(change.partition("=")[::2] for change in changes)
-    try:
-        return Ranking.model_validate_strings(given).model_dump(exclude_none=True)
-    except ValidationError as unfit:
-        first = unfit.errors()[0]
-        reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
-        known = ", ".join(Ranking.model_fields)
-        raise typer.BadParameter(f"--set {first['loc'][0]}: {reason}; it knows {known}") from unfit
 
 
 class _Learned(NamedTuple):

@@ -111,6 +111,9 @@ class ExplainSearch(Model):
     collections: tuple[str, ...] | None = None
     mode: Mode = "hybrid"
     filters: Filters = Field(default={})
+    as_of: Time | None = None
+    ranking: Ranking | None = None
+    standby: bool = False
 
 
 class Standing(Model):

@@ -1,6 +1,7 @@
 """Why a document is, or is not, among what a search finds."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from muniment.documents.contract import ById, Document, Documents
 from muniment.kernel.caller import caller
@@ -43,13 +44,14 @@ class Explaining:
     async def explain(self, request: ExplainSearch) -> Explained:
         """As the contract says: what the caller may not read is missing, before anything else is looked at."""
         document = await self._documents.get(ById(id=request.document))
-        scope = await self._scoping.of(Asked(request.collections, request.filters, None))
-        if document.version is None:
-            return _not_current(document)
+        wide = Asked(request.collections, {}, request.as_of, request.standby)
+        scope = await self._scoping.of(wide._replace(filters=request.filters))
+        if reason := _not_there(document, request.as_of):
+            return reason
         if scope.collections and document.collection not in {ref.name for ref in scope.collections}:
             names = ", ".join(ref.name for ref in scope.collections)
             return _explained(document, "elsewhere", f"is in {document.collection}; the search looked in {names}.")
-        excluded = await self._excluded(request, scope, document)
+        excluded = await self._excluded(request, await self._scoping.of(wide), document)
         if excluded is None:
             return _explained(
                 document, "not-indexed", "has no passages in the index at present; try again shortly."
@@ -72,9 +74,10 @@ class Explaining:
 
     async def _count(self, scope: Scope, wanted: Filter) -> int:
         total = 0
-        for index in {place.name for place in scope.places}:
+        for place in scope.places:
             try:
-                total += (await self._engine.count(CountPoints(index=index, filter=wanted))).count
+                counted = CountPoints(index=place.name, filter=(*place.filter, *wanted))
+                total += (await self._engine.count(counted)).count
             except IndexMissing:
                 continue  # nothing was written to it yet
         return total
@@ -85,6 +88,9 @@ class Explaining:
             collections=request.collections,
             filters=request.filters,
             mode=request.mode,
+            as_of=request.as_of,
+            ranking=request.ranking,
+            standby=request.standby,
             group_by="document",
             limit=DEEPEST,
             explain=True,
@@ -148,6 +154,18 @@ class Explaining:
 def _rank(document: str, points: Sequence[ScoredPoint]) -> dict[str, int | None]:
     order = list(dict.fromkeys(point.document for point in points))
     return {"rank": order.index(document) + 1 if document in order else None, "of": len(order)}
+
+
+def _not_there(document: Document, as_of: datetime | None) -> Explained | None:
+    """Why no version of it can be found; None where one can."""
+    if as_of is None:
+        return _not_current(document) if document.version is None else None
+    begun = [version for version in document.versions if version.current_from and version.current_from <= as_of]
+    if not begun:
+        return _explained(document, "not-indexed", f"had no version that was current at {as_of.isoformat()}.")
+    if any(version.current_to is None or version.current_to > as_of for version in begun):
+        return None
+    return _explained(document, "not-indexed", "has been replaced, and its version of that time is not kept.")
 
 
 def _not_current(document: Document) -> Explained:
