@@ -74,6 +74,16 @@ def test_a_changed_file_is_told_as_updated(muniment, tmp_path):
     assert "June" in muniment("search", "plan", "-c", "plans").stdout
 
 
+def test_what_is_shown_of_a_passage_is_what_was_looked_for(muniment, tmp_path):
+    file = tmp_path / "care.md"
+    file.write_text("The truck has a roof. " * 20 + "The kettle whistles at noon. " + "It has wheels. " * 5)
+    muniment("add", str(file), "-c", "excerpts")
+    assert "…The kettle whistles at noon." in muniment("search", "whistling kettle", "-c", "excerpts").stdout
+    slipped = muniment("search", "whistling ketle", "-c", "excerpts")
+    assert "this is for: whistling kettle" in slipped.stderr
+    assert "…The kettle whistles at noon." in slipped.stdout
+
+
 def test_why_takes_what_search_takes(muniment, tmp_path):
     file = tmp_path / "ledger.md"
     file.write_text("The ledger holds every shipment.")

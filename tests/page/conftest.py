@@ -74,8 +74,7 @@ class Tabs:
             await self._shared.goto("/")
             await sign_in(self._shared)
             await self._shared.locator("main").wait_for()
-        else:
-            await self._shared.goto("about:blank")  # so that the next address is loaded and not only moved to
+        await self._shared.goto("about:blank")  # so that the next address is loaded and not only moved to
         await self._shared.goto(f"/{address}")
         return self._shared
 

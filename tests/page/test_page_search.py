@@ -47,3 +47,9 @@ async def test_a_passage_opens_in_its_source(visit):
     await page.go_back()
     await page.locator("#source").wait_for(state="hidden")
     assert await passage.is_visible()
+
+
+async def test_a_slip_is_mended_and_said(visit):
+    page = await visit("#/search?q=purpel+lantern")
+    await page.get_by_text("for: purple lantern").wait_for()
+    assert {await mark.inner_text() for mark in await page.locator("#hits mark").all()} >= {"purple"}

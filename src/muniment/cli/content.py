@@ -69,7 +69,7 @@ def search(
         err.print(plain(f"not all of that is known; this is for: {answer['corrected']}"))
     several = len({hit["document"]["collection"] for hit in answer["hits"]}) > 1
     for place, hit in enumerate(answer["hits"], 1):
-        for line in hit_lines(place, hit, several=several):
+        for line in hit_lines(place, hit, answer["corrected"] or query, several=several):
             out.print(line)
         if hit["explanation"]:
             out.print(plain(hit["explanation"]["says"], "dim"))
@@ -172,16 +172,16 @@ def _answer(asked: Session, body: dict[str, Any]) -> None:
         if event == "sentence":
             out.print(sentence_text(told))
         elif event == "done":
-            _conclude(told)
+            _conclude(told, body["question"])
 
 
-def _conclude(answer: dict[str, Any]) -> None:
+def _conclude(answer: dict[str, Any], question: str) -> None:
     if answer["abstained"]:
         out.print(plain(answer["answer"]))
         if answer["passages"]:
             out.print("The nearest passages:")
         for place, hit in enumerate(answer["passages"][:NEAREST], 1):
-            for line in hit_lines(place, hit):
+            for line in hit_lines(place, hit, question):
                 out.print(line)
     elif answer["footnotes"]:
         out.print()

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from muniment.kernel.problems import Problem
+from muniment.text.excerpt import excerpt
 
 EXCERPT = 300
 """How many characters of a passage a line shows."""
@@ -112,14 +113,13 @@ def sentence_text(sentence: Mapping[str, Any]) -> Text:
     return text
 
 
-def hit_lines(place: int, hit: Mapping[str, Any], *, several: bool = False) -> Iterator[Text]:
-    """A passage found: where it stands, its score, its first lines; its collection, too, among `several`."""
+def hit_lines(place: int, hit: Mapping[str, Any], query: str, *, several: bool = False) -> Iterator[Text]:
+    """A passage found: where it stands, its score, what of it is nearest; its collection, too, among `several`."""
     document, chunk = hit["document"], hit["chunk"]
     if several:
         document = {**document, "key": f"{document['collection']}/{document['key']}"}
     yield plain(f"{place}. ", "cyan") + _place(document, chunk) + plain(f"  {hit['score']:.3f}")
-    words = " ".join(chunk["text"].split())
-    yield plain("   " + (words if len(words) <= EXCERPT else words[: EXCERPT - 1] + "…"))
+    yield plain("   " + excerpt(chunk["text"], query, EXCERPT))
 
 
 def _place(document: Mapping[str, Any], within: Mapping[str, Any]) -> Text:

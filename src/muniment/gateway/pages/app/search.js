@@ -84,12 +84,12 @@ async function search(parameters) {
   }
 }
 
-function render({ hits, took_ms, degraded }, { query, limit, group_by }) {
+function render({ hits, took_ms, degraded, corrected }, { query, limit, group_by }) {
   ui.searchStatus.textContent = hits.length
-    ? `${count(hits.length, group_by ? "document" : "passage")} in ${Math.ceil(took_ms)} ms, the best first`
+    ? `${count(hits.length, group_by ? "document" : "passage")} in ${Math.ceil(took_ms)} ms, ${corrected ? `for: ${corrected}` : "the best first"}`
     : "Nothing found. Other words or fewer filters may help; you find only what you may read.";
   ui.searchFailed.replaceChildren(...notices(degraded));
-  const words = query.toLowerCase().match(/[\p{L}\p{N}_]{3,}/gu) ?? [];
+  const words = (corrected ?? query).toLowerCase().match(/[\p{L}\p{N}_]{3,}/gu) ?? [];
   ui.hits.replaceChildren(...hits.map((hit) => hitItem(hit, words)));
   ui.moreHits.hidden = hits.length < limit || limit >= MOST;
 }
