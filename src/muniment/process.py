@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -29,6 +30,9 @@ from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import Configuration, ProcessSettings
 from muniment.runfile import RUN_FILE, Running, lock_file, open_data_folder, read_run_file, run_file
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE_BYTES = 1 << 20
 
 _log = get_logger(__name__)
 
@@ -97,6 +101,7 @@ def serve(
     """
     process = configuration.section("", ProcessSettings)
     configure_logs(process.log_level, process.log_format)
+    give_back_what_is_freed()
     _export_spans()
     data = data_folder(configuration)
     open_data_folder(data)
@@ -105,6 +110,18 @@ def serve(
         if len(served) == len(CONTRACTS):  # what a killed process left behind would name a dead address
             (data / RUN_FILE).unlink(missing_ok=True)
         asyncio.run(_serve(configuration, rooms, data, idle_seconds, started))
+
+
+def give_back_what_is_freed() -> None:
+    """Let large blocks be the system's own, which it has again once they are freed.
+
+    The GNU C library would learn from the first of them to keep the next: each thread that ever read a large
+    document would hold as much for ever. Other libraries have no such habit, and nothing to be told.
+    """
+    tell = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tell is not None:
+        tell(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        tell(_M_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
 class BoundedHead(HttpToolsProtocol):

@@ -2,6 +2,7 @@ import asyncio
 import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text, update
@@ -13,6 +14,8 @@ from muniment.kernel import sqlite
 from muniment.kernel.database import Damaged, ReadOnly, after_commit, open_database
 from muniment.kernel.migrations import NewerVersion, revisions
 from muniment.kernel.problems import Invalid, Unavailable
+
+STATUS = Path("/proc/self/status")
 
 
 async def test_ten_read_modify_writes_at_once_give_ten(database_url):
@@ -184,6 +187,24 @@ async def test_another_writer_that_stays_is_unavailable(sqlite_url, monkeypatch)
                     await waiting.execute(select(LINES))
         async with other.database.write() as connection:
             await connection.execute(insert(LINES), {"name": "a", "amount": 1})
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="looks at /proc")
+async def test_what_was_written_is_not_held(sqlite_url):
+    """A statement that is kept holds the values that it ran with last: a large text, until the next one comes."""
+    async with open_ledger(sqlite_url) as ledger:
+        async with ledger.database.write() as connection:
+            await connection.execute(insert(LINES), {"name": "a", "amount": 1})
+        before = held_mb()
+        async with ledger.database.write() as connection:
+            await connection.execute(insert(LINES), {"name": "b" * 40_000_000, "amount": 1})
+        assert held_mb() - before < 20
+
+
+def held_mb():
+    return (
+        next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith("VmRSS")) / 1024
+    )
 
 
 async def test_what_is_no_database(sqlite_url, tmp_path):

@@ -12,7 +12,7 @@ from muniment.embedding.service import OnnxEmbedding
 from muniment.kernel.settings import RoomSettings
 from muniment.models.contract import Models
 
-_BATCHES_AHEAD = 16
+_BATCHES_AHEAD = 32
 
 
 class EmbeddingSettings(RoomSettings):
@@ -22,7 +22,7 @@ class EmbeddingSettings(RoomSettings):
         default=0, ge=0, le=256, description="Threads of the model; 0: as many as this machine and process have."
     )
     batch_tokens: int = Field(
-        default=1024, ge=256, le=65536, description="Tokens of one batch of passages, padding included."
+        default=512, ge=256, le=65536, description="Tokens of one batch of passages, padding included."
     )
     waiting_tokens: int = Field(
         default=262_144,

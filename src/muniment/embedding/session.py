@@ -41,6 +41,8 @@ def open_session(graph: Path, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # It would keep a plan, and one block of memory, for every shape that a batch ever had.
+    options.enable_mem_pattern = False
     # Threads that spin while they wait would take the processor from the rest of the house.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with running("the graph cannot be loaded"):

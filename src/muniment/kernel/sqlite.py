@@ -13,12 +13,15 @@ BUSY_SECONDS = 10.0
 class Connection(aiosqlite.Connection):
     """A connection in a thread of its own, whose first statement after a commit or rollback begins with `begin`.
 
-    Python's driver begins nothing at SELECT, so that two reads in a row could see two states of the data.
+    Python's driver begins nothing at SELECT, so that two reads in a row could see two states of the data. It keeps
+    `kept` statements to run them again, each with the values that it ran with last, however large they are.
     """
 
-    def __init__(self, file: Path, *, begin: str, pragmas: Sequence[str]) -> None:
+    def __init__(self, file: Path, *, begin: str, pragmas: Sequence[str], kept: int) -> None:
         def connect() -> sqlite3.Connection:
-            made = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            made = sqlite3.connect(
+                file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=kept
+            )
             for pragma in ("foreign_keys=ON", *pragmas):
                 made.execute(f"PRAGMA {pragma}")
             return made
@@ -43,8 +46,7 @@ class Connection(aiosqlite.Connection):
             cursor = how(self._conn.cursor(), sql, parameters)
             return cursor, cursor.fetchall() if cursor.description else []
 
-        result: tuple[sqlite3.Cursor, list[Any]] = await self._execute(visit)  # type: ignore[no-untyped-call]  # aiosqlite leaves it untyped
-        return result
+        return await self._execute(visit)  # type: ignore[no-untyped-call, no-any-return]  # aiosqlite leaves it untyped
 
 
 class _Cursor:
@@ -56,8 +58,7 @@ class _Cursor:
     lastrowid: int | None = None
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._rows: list[Any] = []
+        self._connection, self._rows = connection, list[Any]()
 
     async def __aenter__(self) -> Self:
         return self

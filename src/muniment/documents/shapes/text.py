@@ -1,6 +1,8 @@
 """A version's text, its places on the page, and its bytes."""
 
-from pydantic import Field
+from dataclasses import dataclass
+
+from pydantic import ConfigDict, Field
 
 from muniment.documents.shapes.document import OfVersion
 from muniment.kernel.model import Model
@@ -19,9 +21,15 @@ class PageSpan(Span):
     number: int
 
 
-class SectionSpan(Span):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionSpan:
     """A section's span of the text, with the headings that lead to it."""
 
+    # No Model: a text may have a hundred thousand, and as models they would take five times the memory.
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    start: int
+    end: int
     path: tuple[str, ...]
 
 
