@@ -1,6 +1,6 @@
 """S1: tokens a second of the embedding room, beside the bare runtime and beside sentence-transformers.
 
-    python -m bench.embedding [--peers] [--rounds 7] [--chunks 256]
+    python -m bench.embedding [--peers] [--rounds 5] [--chunks 256]
 
 Each round runs all of them in turn, so that a noisy machine is noisy for all. `--peers` makes the environment
 of sentence-transformers when it is not there yet (PyTorch as PyPI has it: several gigabytes).
@@ -29,6 +29,7 @@ from muniment.embedding.build import build as build_embedding
 from muniment.embedding.contract import Embedding, EmbedPassages, EmbedQueries
 from muniment.embedding.machine import threads_here
 from muniment.kernel.local import local
+from muniment.kernel.logs import configure_logs
 from muniment.models.build import ModelsSettings
 from muniment.models.build import build as build_models
 from muniment.models.catalogue import CATALOGUE
@@ -184,8 +185,9 @@ def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", action="store_true", help="make the peers' environments when they are absent")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chunks", type=int, default=256)
+    configure_logs("error", "console")
     report.header()
     asyncio.run(measure(parser.parse_args()))
 

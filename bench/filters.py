@@ -19,6 +19,7 @@ import numpy as np
 from bench import evaldata, report
 
 from muniment.kernel.local import local
+from muniment.kernel.logs import configure_logs
 from muniment.vectors.contract import (
     AnyOf,
     EnsureIndex,
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=20_000)
     parser.add_argument("--queries", type=int, default=60)
     asked = parser.parse_args()
+    configure_logs("error", "console")
     report.header()
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measure(Path(folder), asked.chunks, asked.queries))

@@ -1,6 +1,6 @@
-"""Files a second and the share of time that is embedding, for 1,000 Markdown files; S10's part of an ingest.
+"""Files a second and the share of time that is embedding, for Markdown files; S10's part of an ingest.
 
-python -m bench.ingest [--files 1000]
+python -m bench.ingest [--files 400]
 """
 
 import argparse
@@ -30,7 +30,7 @@ ROUNDS = 5
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--files", type=int, default=400)
     report.header()
     with tempfile.TemporaryDirectory() as work:
         asyncio.run(measure(Path(work), parser.parse_args().files))

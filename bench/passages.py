@@ -1,6 +1,6 @@
 """Q3: how much of the judged spans the first five passages hold, and how little else (`chroma_chunking`).
 
-    python -m bench.passages
+    python -m bench.passages [--corpora 5]
 
 Beside it recursive splitters of 200 and 400 tokens without overlap, with the same model in the same run. Recall is
 the share of the judged characters that were found; IoU that share of judged and found together, as in Chroma's
@@ -44,14 +44,17 @@ class Question(NamedTuple):
 
 def main() -> None:
     """Measure."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpora", type=int, default=5, help="of the set's five, the shortest")
+    most = parser.parse_args().corpora
     report.header()
-    texts = {line["_id"]: line["text"] for line in evaldata.lines("chroma_chunking/documents")}
+    corpora = sorted(evaldata.lines("chroma_chunking/documents"), key=lambda line: len(line["text"]))[:most]
+    texts = {line["_id"]: line["text"] for line in corpora}
     asked = {line["_id"]: line["text"] for line in evaldata.lines("chroma_chunking/queries")}
     questions = [
         Question(asked[line["_id"]], [(line["corpus_id"], r["start_index"], r["end_index"]) for r in line["refs"]])
         for line in evaldata.lines("chroma_chunking/spans")
-        if line["_id"] in asked
+        if line["_id"] in asked and line["corpus_id"] in texts
     ]
     with tempfile.TemporaryDirectory() as work:
         asyncio.run(measure(Path(work), texts, questions))

@@ -1,6 +1,6 @@
 """`make bench-publish RUNS=…`: those files of results as tables and plots in `docs/performance/`.
 
-    python -m bench.published FILE …
+    python -m bench.published [--into docs/performance] FILE …
 
 The files themselves go with them, in place of those that were there. What is written by hand in its README stays.
 """
@@ -44,19 +44,23 @@ def main() -> None:
     """Publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    files = [path.resolve() for path in parser.parse_args().files]
+    parser.add_argument("--into", type=Path, default=TARGET, metavar="FOLDER")
+    asked = parser.parse_args()
+    files, target = [path.resolve() for path in asked.files], asked.into.resolve()
     lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
     begun = [line for line in lines if "machine" in line and "work" not in line]
     rows = merged(line for line in lines if "work" in line)
     peers = beside_peers(rows)
-    plots = drawn(rows, peers)
-    results = TARGET / "results"
+    plots = drawn(rows, peers, target)
+    results = target / "results"
     for old in set(results.glob("*.jsonl")) - set(files):
         old.unlink()
     results.mkdir(parents=True, exist_ok=True)
     for path in set(files) - set(results.glob("*.jsonl")):
         shutil.copy(path, results)
-    page = TARGET / "README.md"
+    page = target / "README.md"
+    if not page.exists():
+        shutil.copy(TARGET / "README.md", page)
     parts = [machine(begun), *figures(plots), peers_table(peers), rows_table(rows)]
     text = "\n\n".join(part for part in parts if part)
     before, _, rest = page.read_text().partition(BEGIN)
@@ -152,12 +156,12 @@ def rows_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def drawn(rows: Sequence[Row], peers: Peers) -> list[tuple[str, str]]:
+def drawn(rows: Sequence[Row], peers: Peers, target: Path) -> list[tuple[str, str]]:
     """Draw what there is; titles and files."""
     told = [figure for figure in (*_peer_figures(peers), growth(rows)) if figure]
-    TARGET.mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     script = Path(__file__).parent / "plots.py"
-    asked = json.dumps({"folder": str(TARGET), "figures": told})
+    asked = json.dumps({"folder": str(target), "figures": told})
     subprocess.run([environment("plots", DRAWING), script], input=asked, text=True, check=True)
     return [(figure["title"], figure["file"]) for figure in told]
 

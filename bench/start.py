@@ -1,6 +1,6 @@
 """S6 and S7: how long `muniment up` takes to be ready, and what it holds in memory when idle.
 
-python -m bench.start [--chunks 100000] [--rounds 5]
+python -m bench.start [--chunks 100000] [--rounds 3]
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     report.header()
     with tempfile.TemporaryDirectory() as work:
