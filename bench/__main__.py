@@ -8,6 +8,7 @@ larger sizes when it is run by itself (`python -m bench.scale --million`).
 """
 
 import argparse
+import json
 import signal
 import subprocess
 import sys
@@ -84,6 +85,10 @@ def main() -> None:
     print()
     for name, how, seconds in ended:
         print(f"{name:<12} {how:<8} {seconds / 60:>6.1f} min")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        if row.get("met") is False:
+            print(f"missed: {row['work']}: {row['ours']:.4g} {row['unit']}; {row['beside']} {row['limit']}")
     print(f"{'all':<12} {'':<8} {sum(seconds for *_, seconds in ended) / 60:>6.1f} min, kept in {path}")
     if failed := [name for name, how, _ in ended if how == "failed"]:
         sys.exit(f"failed: {', '.join(failed)}")

@@ -150,7 +150,12 @@ async def measure(case: Case) -> None:
         work = f"Q6 {case.name}, {len(case.readers)} readers, {asked} searches, {mode}"
         empty = [reader.name for reader in case.readers for query in found[reader.name][mode] if not query]
         report.row(
-            f"{work}: leaks", len(leaks), "hits", limit="0", of=len(hits), without_hits=dict(Counter(empty))
+            f"{work}: leaks",
+            len(leaks),
+            "hits",
+            limit="at most 0",
+            of=len(hits),
+            without_hits=dict(Counter(empty)),
         )
         report.row(
             f"{work}: ten best", float(np.mean(shares)), "", beside="their part alone", baseline=1.0,

@@ -47,7 +47,7 @@ def main() -> None:
     )  # fmt: skip
     report.row(
         f"{work_done}: worst", busy.worst, "ms", beside="quiet", baseline=quiet.worst,
-        limit="no request over 300 ms",
+        limit="at most 300 ms",
     )  # fmt: skip
 
 

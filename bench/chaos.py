@@ -56,7 +56,7 @@ def main() -> None:
         finally:
             house.end()
     for name, count in counts.items():
-        report.row(f"chaos, {arguments.kills} kills: {name}", count, "", limit="0")
+        report.row(f"chaos, {arguments.kills} kills: {name}", count, "", limit="at most 0")
     sys.exit(1 if any(counts.values()) else 0)
 
 

@@ -55,8 +55,8 @@ FEW = Caller("3 groups", USED[:3])
 ONE = Caller("1 token that sees all", (EVERYBODY,))
 NEARLY_ALL = NoneOf(field="collection", values=("col_0",))
 PAIRS = (
-    (FEW, Caller("1,000 groups, of which 3 read here", (*USED[:3], *UNUSED)), "< 2 x"),
-    (ONE, Caller("1,000 groups that see all", USED), "< 2 x"),
+    (FEW, Caller("1,000 groups, of which 3 read here", (*USED[:3], *UNUSED)), "ratio < 2"),
+    (ONE, Caller("1,000 groups that see all", USED), "ratio < 2"),
     (ONE, Caller("all, within 19 of 20 collections", (EVERYBODY,), (NEARLY_ALL,)), ""),
     (ONE, Caller("all, of one collection", (EVERYBODY,), (AnyOf(field="collection", values=("col_0",)),)), ""),
     (ONE, Caller("all, 0.1 % by a field without an index", (EVERYBODY,), (Range(field="metadata.n", lt=1),)), ""),

@@ -213,9 +213,9 @@ async def hostile(child: Child) -> None:
         if outcome not in RIGHT.get(kind, {"read", "FormatUnknown"}):
             wrong.append(f"{row['file']}: {outcome}")
     crashes = child.starts - max(starts, 1)
-    report.row(f"Q9 hostile files: crashes, of {count}", crashes, "", limit="0")
+    report.row(f"Q9 hostile files: crashes, of {count}", crashes, "", limit="at most 0")
     report.row("Q9 hostile files: slowest", slowest, "s", limit=f"<= {MOST_SECONDS:g}")
-    report.row("Q9 hostile files: wrong outcomes", len(wrong), "", limit="0", files=wrong)
+    report.row("Q9 hostile files: wrong outcomes", len(wrong), "", limit="at most 0", files=wrong)
     for kind, outcomes in sorted(by_kind.items()):
         print(f"    {kind:<18} {', '.join(f'{name} {n}' for name, n in outcomes.most_common())}", flush=True)
 

@@ -81,7 +81,7 @@ async def measure(data: Path, texts: dict[str, str], questions: list[Question]) 
             recall, iou = await _ours(opened, questions, mode)
             for tokens, (theirs, their_iou) in base.items():
                 beside = f"recursive {tokens}/0"
-                limit = "better" if tokens == 200 else ""
+                limit = "ratio > 1" if tokens == 200 else ""
                 report.row(f"Q3 recall at {TOP}, {mode}", recall, "", beside=beside, baseline=theirs, limit=limit)
                 report.row(f"Q3 IoU at {TOP}, {mode}", iou, "", beside=beside, baseline=their_iou, limit=limit)
 

@@ -187,7 +187,7 @@ def _means(asked: Mapping[str, Sequence[Asked]], *, together: bool) -> None:
         "nDCG@10",
         beside=f"BM25 {beside['BM25']:.3f}, dense {beside['dense']:.3f}; RRF",
         baseline=beside["RRF"],
-        limit=f"{ours - beside['RRF']:+.3f}, at least {'+0.030' if together else '+0.025'}",
+        limit=f"difference at least {'+0.030' if together else '+0.025'}, here {ours - beside['RRF']:+.3f}",
     )
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from bench.limits import met
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
@@ -82,12 +83,21 @@ def row(
     """
     ratio = None if not baseline else ours / baseline
     against = " · ".join(part for part in (_amount(baseline, unit, beside), limit) if part)
-    shown = "" if ratio is None else f"{ratio:.2f}"
-    print(f"{work:<58} | {_number(ours)} {unit:<10} | {against:<62} | {shown}", flush=True)
+    shown, reached = "" if ratio is None else f"{ratio:.2f}", met(ours, baseline, limit)
+    missed = " | missed" if reached is False else ""
+    print(f"{work:<58} | {_number(ours)} {unit:<10} | {against:<62} | {shown}{missed}", flush=True)
     for name, value in more.items():
         print(f"    {name}: {value}", flush=True)
     line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "work": work, "ours": ours, "unit": unit}
-    line |= {"beside": beside, "baseline": baseline, "limit": limit, "ratio": ratio, **more, "load": _load()}
+    line |= {
+        "beside": beside,
+        "baseline": baseline,
+        "limit": limit,
+        "ratio": ratio,
+        "met": reached,
+        **more,
+        "load": _load(),
+    }
     for name, values in (("samples", samples), ("baseline_samples", baseline_samples)):
         if len(values):
             line[name] = [round(float(value), 5) for value in values]

@@ -104,7 +104,7 @@ def _growth(found: Sequence[Figures]) -> None:
     for before, after in pairwise(found):
         name = f"S9 growth, {before.size:,} to {after.size:,}"
         report.row(f"{name}: put into the engine", after.put, "chunks/s", beside="before", baseline=before.put,
-                   limit="linear: ratio about 1")  # fmt: skip
+                   limit="ratio at least 0.80")  # fmt: skip
         most = 1.6 ** math.log10(after.size / before.size)
         report.row(f"{name}: search p50, at rest", after.p50, "ms", beside="before", baseline=before.p50,
                    limit=f"ratio at most {most:.2f}")  # fmt: skip
@@ -122,11 +122,12 @@ async def _searches(
     ms = np.array(seconds) * 1000
     scans = [await _recall(engine, passages, chunks, name, *filtered) for filtered in _filters(chunks)]
     p50, p95 = (float(np.quantile(ms, share)) for share in (0.5, 0.95))
+    memory = "< 3,000 MB" if of.size >= KEPT_FROM else ""
     beside = "exact scan of the vectors that the filter lets through"
     report.row(f"S4 {name}: search p50", p50, "ms", beside=beside, baseline=scans[0], samples=list(ms))
     report.row(f"S4 {name}: search p95", p95, "ms", limit=limit, samples=report.p95s(ms))
     report.row(f"S4 {name}: CPU a search, all processes", worked / QUERIES * 1000, "ms")
-    report.row(f"S4 {name}: memory of the engine's processes", engine_mb(), "MB", limit="< 3,000 MB at a million")
+    report.row(f"S4 {name}: memory of the engine's processes", engine_mb(), "MB", limit=memory)
     report.row(f"S4 {name}: disk", layout.disk_bytes(of.folder) / 1e6, "MB")
     return p50
 

@@ -46,7 +46,7 @@ def test_the_best_is_bold_and_who_was_not_there_has_no_figure():
 def test_other_rows_stand_in_the_order_of_their_names_and_numbers():
     lines = rows_table([row("S10 a", 1, "ms"), row("S2 a", 2, "ms", "bare | x", 4, "< 3"), *QUALITY]).splitlines()
     assert [line.split(" ")[1] for line in lines[4:]] == ["S2", "S10"]
-    assert lines[4] == "| S2 a | 2.0 ms | bare | x 4.0 | < 3 | 0.50 |".replace("bare |", "bare \\|")
+    assert lines[4] == "| S2 a | 2.0 ms | bare | x 4.0 | < 3 | 0.50 |  |".replace("bare |", "bare \\|")
 
 
 def test_growth_is_drawn_where_a_measure_has_several_sizes():
