@@ -26,10 +26,13 @@ demo: .venv/run  ## start Muniment on an example handbook, ask three questions a
 
 # Tests start many processes; each would compile all of Muniment again where nothing may be kept.
 test: export PYTHONDONTWRITEBYTECODE :=
+test: export COUNT_LINES := 1
 test: .venv/dev  ## the whole default suite, with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
-	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
+	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
 
 lint: .venv/dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

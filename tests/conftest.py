@@ -14,20 +14,20 @@ the first test asks for it. Helpers that are no fixtures live in `kit`; `kit.mig
 """
 
 import asyncio
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from coverage import Coverage
 from hypothesis import settings
 from xdist.remote import Producer
 
+from kit import counting
 from kit.compiling import engine_that_knows
 from kit.migrations import upgrade_by_rote
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
-from kit.sharing import Sharing, rank_of, runs_again
+from kit.sharing import Sharing, rank_of
 
 # As many examples as the default suite has time for; a property that needs more says so itself.
 settings.register_profile("suite", max_examples=40)
@@ -38,17 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank_of)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Count the lines that run, but not where others have run the same ones: to count takes as long as to run."""
-    counting = Coverage.current()
-    if counting is None or not runs_again(item.nodeid):
-        return (yield)
-    counting.stop()
-    try:
-        return (yield)
-    finally:
-        counting.start()
+def pytest_sessionfinish() -> None:
+    if counting.COUNTING:
+        counting.save()
 
 
 @pytest.hookimpl(optionalhook=True)

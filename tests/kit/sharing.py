@@ -20,11 +20,6 @@ def share_of(nodeid: str) -> str:
     return house or next((folder for folder in FOLDERS if path.is_relative_to(folder)), str(path))
 
 
-def runs_again(nodeid: str) -> bool:
-    """Whether a test is another's on the other engine, or asks a whole house what tests of rooms ask of each."""
-    return "postgresql" in nodeid or nodeid.startswith(("tests/access", "tests/page"))
-
-
 def rank_of(item: pytest.Item) -> int:
     """When its turn is."""
     share = share_of(item.nodeid)
