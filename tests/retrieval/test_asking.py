@@ -91,10 +91,12 @@ async def test_a_slip_in_a_word_that_nobody_visible_knows_is_mended_by_meaning_a
 
 async def test_a_word_that_is_known_but_not_in_what_was_found_is_no_slip(office: Office) -> None:
     for number in range(12):
-        await office.put("ada", f"{number}.md", f"lease lease lease of the storage {number}")
-    assert (await search(office, "storage leash")).corrected == "storage lease"
-    await office.put("ada", "c.md", "A dog on a leash, and much else that is said of dogs and their owners. " * 3)
-    found = await search(office, "storage storage storage lease leash")
+        await office.put("ada", f"{number}.md", f"causal causal causal of the storage {number}")
+    assert (await search(office, "storage casual")).corrected == "storage causal"
+    await office.put(
+        "ada", "c.md", "A casual walk in the park, and much else that is said of parks and their walks. " * 3
+    )
+    found = await search(office, "storage storage storage causal casual")
     assert (found.corrected, "c.md" in keys(found)) == (None, False)
 
 

@@ -10,6 +10,9 @@ from muniment.text.terms import spans
 FEWEST_CHARACTERS = 4
 """Words shorter than this are one edit away from too many others."""
 
+FEWEST_LIKELY_CHARACTERS = 6
+"""Where the query found something, a shorter one alone is more often what it says than a slip."""
+
 _AROUND = string.punctuation + "\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb\u2026\u2013\u2014"
 """What is written around words."""
 
@@ -61,18 +64,20 @@ def nearest_words(
 def likely_slips(query: str, passages: Iterable[str], language: str | None = None) -> tuple[str, ...]:
     """Words of the query that the passages lack, if the passages hold another that is one edit from one of them.
 
-    Cheap, for every query that found something: whether somebody knows those words is to be asked then.
+    A long one, and one that begins as it does: "tell" and "cell" are two words. Cheap, for every query that found
+    something: whether somebody knows those words is to be asked then.
     """
     text = "\n".join(passages).casefold()
     lacking = {word for term, word in _written(query, language) if _may_slip(word) and not _begins(term, text)}
-    if not lacking:
+    long = [word for word in lacking if len(word) >= FEWEST_LIKELY_CHARACTERS]
+    if not long:
         return ()
-    shortest, longest = min(map(len, lacking)) - 1, max(map(len, lacking)) + 1
+    shortest, longest = min(map(len, long)) - 1, max(map(len, long)) + 1
     by_size: dict[int, list[str]] = {}
     for word in {word.strip(_AROUND) for word in set(text.split())}:
         if shortest <= len(word) <= longest:
             by_size.setdefault(len(word), []).append(word)
-    near = any(_is_near_any(word, by_size.get(len(word) + more, ())) for word in lacking for more in (-1, 0, 1))
+    near = any(_is_near_any(word, by_size.get(len(word) + more, ())) for word in long for more in (-1, 0, 1))
     return tuple(sorted(lacking)) if near else ()
 
 
@@ -91,10 +96,13 @@ def is_one_edit(one: str, other: str) -> bool:
 
 
 def _is_near_any(word: str, others: Iterable[str]) -> bool:
-    """Whether one of them is one edit away; one edit leaves the first or the last half of a word as it was."""
+    """Whether one that begins alike is one edit away; an edit leaves the first or the last half as it was."""
     half = (len(word) - 1) // 2
-    first, last = word[:half], word[-half:]
-    return any((near[:half] == first or near[-half:] == last) and is_one_edit(word, near) for near in others)
+    begin, first, last = word[:1], word[:half], word[-half:]
+    return any(
+        near[:1] == begin and (near[:half] == first or near[-half:] == last) and is_one_edit(word, near)
+        for near in others
+    )
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
