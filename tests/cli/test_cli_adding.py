@@ -63,6 +63,18 @@ def test_the_input_is_a_document(muniment) -> None:
     assert (shown["title"], shown["tags"], shown["metadata"]) == ("From a pipe", ["clay"], {"team": "ovens"})
 
 
+def test_what_is_on_its_way_from_an_earlier_add_is_waited_for(muniment, tmp_path: Path) -> None:
+    write(tmp_path, *(f"{n}.md" for n in range(40)))
+    first = muniment("add", str(tmp_path), "-c", "slow", "--no-wait")
+    assert first.stdout == "slow: 40 accepted\n"
+    again = json.loads(muniment("add", str(tmp_path), "-c", "slow", "--json").stdout)["documents"]
+    assert {document["outcome"] for document in again} <= {"added", "unchanged"}
+    assert all((document["run"] is None) == (document["outcome"] == "unchanged") for document in again)
+    there = json.loads(muniment("documents", "list", "slow", "--json").stdout)["items"]
+    assert [document["versions"][0]["state"] for document in there] == ["current"] * 40
+    assert muniment("add", str(tmp_path), "-c", "slow").stdout == "slow: 40 unchanged\n"
+
+
 def test_what_is_gone_from_the_folder_is_deleted_when_asked(muniment, tmp_path: Path) -> None:
     write(tmp_path, "a.md", "b.md", "c.md")
     muniment("add", str(tmp_path), "-c", "mirror", "--prefix", "docs/")

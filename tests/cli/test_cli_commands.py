@@ -79,7 +79,7 @@ def test_what_is_shown_of_a_passage_is_what_was_looked_for(muniment, tmp_path):
     file.write_text("The truck has a roof. " * 20 + "The kettle whistles at noon. " + "It has wheels. " * 5)
     muniment("add", str(file), "-c", "excerpts")
     assert "…The kettle whistles at noon." in muniment("search", "whistling kettle", "-c", "excerpts").stdout
-    slipped = muniment("search", "whistling ketle", "-c", "excerpts")
+    slipped = muniment("search", "whistling kettel", "-c", "excerpts")
     assert "this is for: whistling kettle" in slipped.stderr
     assert "…The kettle whistles at noon." in slipped.stdout
 

@@ -15,7 +15,7 @@ from muniment.cli.connection import DataOption, JsonOption, ServerOption, connec
 from muniment.cli.files import PassedOver, Source, sources
 from muniment.cli.terminal import err, out, plain, print_json, steps
 from muniment.cli.uploading import Uploading
-from muniment.cli.waiting import Ended, outcome_of, wait
+from muniment.cli.waiting import Answer, Ended, earlier_runs, outcome_of, wait, with_runs
 from muniment.collections.contract import CollectionMissing, CollectionTaken
 from muniment.documents.contract import DocumentMissing, DocumentType
 from muniment.identity.contract import Level
@@ -148,9 +148,13 @@ def _once(muniment: Muniment, wanted: Wanted, taken: dict[str, Source]) -> bool:
     with steps(quiet=wanted.as_json) as progress:
         _ensure(muniment, wanted.collection)
         uploading = Uploading(muniment, wanted.collection, wanted.options, progress)
-        answers = list(uploading.upload(fresh))
+        answers: list[Answer] = list(uploading.upload(fresh))
+        ended = None
+        if wanted.waiting:
+            earlier = earlier_runs(muniment, wanted.collection, answers)
+            ended = wait(muniment, answers, progress, earlier.values())
+            answers = with_runs(answers, earlier)
         documents = [document for answer in answers for document in answer["documents"]]
-        ended = wait(muniment, answers, progress) if wanted.waiting else None
     outcomes = [
         *(_passed_over(path) for path in passed),
         *(
@@ -230,7 +234,7 @@ def _outcome(path: str, document: dict[str, Any], ended: Ended | None) -> Outcom
     return Outcome(path, what, reason + later, {**document, "problem": problem})
 
 
-def _tell(wanted: Wanted, answers: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> None:
+def _tell(wanted: Wanted, answers: Sequence[Answer], outcomes: Sequence[Outcome]) -> None:
     if not wanted.as_json:
         _summarise(outcomes, wanted.collection)
         return
