@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from muniment.cli import indexes
 
 WORDS = ("anchor", "barrel", "candle", "dagger", "engine", "falcon")
 
@@ -71,3 +74,21 @@ def test_a_recipe_that_there_is_not_is_named(index: Any) -> None:
     assert said.returncode == 1
     assert "structure-160, structure-200" in said.stderr
     assert json.loads(index("status", "--json").stdout)["state"] == "none"
+
+
+def test_a_second_build_is_told_what_is_in_its_way(index: Any) -> None:
+    assert index("build", "--no-wait").returncode == 0
+    again = index("build")
+    assert again.returncode == 1
+    assert "structure-160.2" in again.stderr
+    assert "`muniment index drop -c" in again.stderr
+    assert json.loads(index("build", "--json").stdout)["type"] == "urn:muniment:problem:standby-there"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("building", "(3 of 9 documents): `muniment runs watch run_1`"), ("ready", "index switch")]
+)
+def test_how_far_the_index_in_the_way_is(state: str, said: str) -> None:
+    told = {"standby": {"name": "m.2"}, "state": state, "done": 3, "total": 9, "run": "run_1"}
+    asked = SimpleNamespace(muniment=SimpleNamespace(get=lambda _path: told))
+    assert said in indexes._in_the_way(asked, "shelf")  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from muniment.cli.runs import reason
 from muniment.cli.session import Session, asking
 from muniment.cli.terminal import out, plain, print_json, steps
 from muniment.cli.waiting import OVER, POLL_SECONDS
+from muniment.collections.contract import StandbyThere
 from muniment.kernel.problems import Unavailable
 from muniment.sdk.measures import overlap
 
@@ -56,7 +57,10 @@ def build(
     Example: muniment index build -c handbook --model my-model
     """
     body = {"model": model, "recipe": recipe}
-    run = asked.muniment.post(_at(collection), body, timeout_seconds=_PATIENCE_SECONDS)
+    try:
+        run = asked.muniment.post(_at(collection), body, timeout_seconds=_PATIENCE_SECONDS)
+    except StandbyThere as there:
+        raise StandbyThere(_in_the_way(asked, collection), **there.extra) from there
     if wait:
         run = _waited(asked, run)
     problem = reason(run["problem"])
@@ -65,11 +69,25 @@ def build(
         raise typer.Exit(1)
 
 
+def _in_the_way(asked: Session, collection: str) -> str:
+    """Which second index there is already, how far it is, and what to do about it."""
+    told = asked.muniment.get(_at(collection))
+    named = told["standby"]["name"] if told["standby"] else "a second index"
+    drop = f"`muniment index drop -c {collection}` gives it up"
+    if told["state"] == "building":
+        far = f"{told['done']} of {told['total']} documents"
+        watch = f"`muniment runs watch {told['run']}` waits for it" if told["run"] else "wait for it"
+        return f"{collection} is building {named} already ({far}): {watch}, {drop}"
+    switch = f"`muniment index switch -c {collection}` searches it"
+    return f"{collection} has {named} as its second index already ({told['state']}): {switch}, {drop}"
+
+
 def _waited(asked: Session, run: dict[str, Any]) -> dict[str, Any]:
     with steps(quiet=asked.as_json) as progress:
         while run["state"] not in OVER:
             done = run["progress"]
-            progress.show("building the second index", done["done"], done["total"])
+            step = "waiting to be built" if run["state"] == "queued" else "building the second index"
+            progress.show(step, done["done"], done["total"])
             time.sleep(POLL_SECONDS)
             run = _looked_at(asked, run["id"])
     return run

@@ -62,11 +62,19 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
+class _Count(MofNCompleteColumn):
+    """How many of how many, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total is not None else Text()
+
+
 class Steps:
     """Progress of long work: a bar with rate and time left on a terminal, else one line for each step."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress, self._tasks = progress, dict[str, Any]()
+        self._totals: dict[str, int | None] = {}
 
     def show(self, step: str, done: int, total: int | None) -> None:
         """How far the step is."""
@@ -76,7 +84,12 @@ class Steps:
                 err.print(f"{step} …")
             return
         if step not in self._tasks:
+            # What was waited for is over once there is something else to show.
+            for other in [other for other, known in self._totals.items() if known is None]:
+                self._progress.remove_task(self._tasks.pop(other))
+                del self._totals[other]
             self._tasks[step] = self._progress.add_task(step, total=total)
+        self._totals[step] = total
         self._progress.update(self._tasks[step], completed=done, total=total)
 
 
@@ -86,7 +99,7 @@ def steps(*, quiet: bool = False) -> Iterator[Steps]:
     if quiet or not err.is_terminal:
         yield Steps(None) if not quiet else _Silence(None)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Count(), _Rate())
     with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress:
         yield Steps(progress)
 

@@ -181,7 +181,7 @@ class SqlCollections(Letters):
         async with self._changing_index(request.collection) as (connection, row):
             if row.standby_model is not None:
                 raise StandbyThere(
-                    f"{row.name} has a second index already: switch to it, or drop it, first",
+                    f"{row.name} has a second index already: wait until it is built and switch to it, or drop it",
                     collection=row.name,
                 )
             generation = row.last_generation + 1
@@ -372,4 +372,5 @@ def indexes_of(refs: Sequence[CollectionRef]) -> Indexes:
         written=tuple(written[name] for name in sorted(written)),
         unsearched={name: tuple(sorted(ids)) for name, ids in sorted(unsearched.items())},
         histories=tuple(histories[name] for name in sorted(histories)),
+        priors={ref.id: ref.ranking.prior for ref in refs if ref.ranking and ref.ranking.prior is not None},
     )
