@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from bench import report
+from bench import evaldata, report
 from bench.house import server
 from bench.start import pss_mb
 
@@ -22,6 +23,7 @@ from muniment.runfile import Running
 LIMIT_MB = 1000
 LIMIT = f"< {LIMIT_MB} MB"
 SAMPLE_SECONDS = 0.2
+PIECE_CHARACTERS = 250
 PATIENCE_SECONDS = 3600
 ADDRESS = "/api/v1/collections/large/documents"
 
@@ -56,11 +58,11 @@ def one_file(running: Running, http: httpx.Client, work: Path, asked: argparse.N
 
 
 def many_files(running: Running, http: httpx.Client, work: Path, asked: argparse.Namespace) -> None:
-    """Small texts in one upload."""
+    """Small texts in one upload: pieces of a set's documents, each under its title."""
     paths = []
-    for number in range(asked.files):
+    for number, (title, piece) in enumerate(islice(cycle(_pieces()), asked.files)):
         paths.append(work / f"note-{number:05}.md")
-        paths[-1].write_text(f"# Note {number}\n\nRoom {number} is cleaned on day {number % 7}.\n")
+        paths[-1].write_text(f"# {title} {number}\n\n{piece}\n")
     with Peak(running) as peak:
         began = time.perf_counter()
         run = _upload(http, paths)
@@ -68,6 +70,12 @@ def many_files(running: Running, http: httpx.Client, work: Path, asked: argparse
     peak.told(
         f"{asked.files} files in one upload", ended=run["state"], files_a_second=round(asked.files / seconds, 1)
     )
+
+
+def _pieces() -> Iterator[tuple[str, str]]:
+    for document in evaldata.documents("rag_multi_corpus") + evaldata.documents("cisi"):
+        for at in range(0, len(document.text), PIECE_CHARACTERS):
+            yield document.title, document.text[at : at + PIECE_CHARACTERS]
 
 
 def many_chunks(running: Running, http: httpx.Client, work: Path, asked: argparse.Namespace) -> None:
