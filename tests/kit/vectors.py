@@ -158,6 +158,7 @@ class MemoryVectors:
         return Candidates(
             ids=tuple(ids),
             documents=tuple(str(seen[i][0].payload["document"]) for i in ids),
+            collections=tuple(str(seen[i][0].payload["collection"]) for i in ids),
             signals=tuple(scores),
             scores=np.array(rows, np.float32).reshape(len(scores), len(ids)),
             full=any(len(some) == request.pool for some in best),

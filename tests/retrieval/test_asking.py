@@ -150,6 +150,38 @@ async def test_indexes_of_one_model_are_judged_together(office: Office) -> None:
     assert found.hits[-1].score < min(hit.score for hit in found.hits[:-1])
 
 
+@pytest.mark.parametrize("named", [None, ["handbook", "bakery"]])
+async def test_a_collections_prior_counts_beside_other_collections(
+    office: Office, named: list[str] | None
+) -> None:
+    office.shelves.add("bakery")
+    office.user("ada", member_of=["handbook", "bakery"])
+    for collection in ("handbook", "bakery"):
+        for text in ("lease of storage", "a table", "some chairs"):
+            await office.put("ada", f"{collection} {text}", text, collection=collection)
+
+    async def of_words(**more: object) -> dict[str, float]:
+        found = await search(office, "lease", who="ada", collections=named, explain=True, **more)
+        parts = {hit.document.key: hit.explanation for hit in found.hits}
+        return {
+            collection: next(part.adds for part in explained.parts if part.signal == "words")
+            for collection in ("handbook", "bakery")
+            if (explained := parts[f"{collection} lease of storage"])
+        }
+
+    alike = await of_words()
+    assert alike["handbook"] == pytest.approx(alike["bakery"])
+    ref = office.shelves.refs["bakery"]
+    office.shelves.refs["bakery"] = ref.model_copy(update={"ranking": Ranking(prior=0.5)})
+    found = await of_words()
+    assert found["handbook"] == pytest.approx(alike["handbook"])
+    assert found["bakery"] == pytest.approx(alike["bakery"] / 2)
+    asked = await of_words(ranking=Ranking(prior=2).model_dump())
+    assert asked["bakery"] == asked["handbook"] == pytest.approx(2 * alike["handbook"]), (
+        "the request's own is for all"
+    )
+
+
 async def test_a_request_may_judge_otherwise(office: Office) -> None:
     for key, text in (("a.md", "lease of storage"), ("b.md", "storage"), ("c.md", "nothing else")):
         await office.put("ada", key, text)

@@ -1,6 +1,7 @@
 """The second stage: who leads when, bounds, and what must not matter."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,15 @@ def test_a_passage_gains_by_its_documents_best():
     found = judged(signals, ["one", "one", "other", "third"])
     assert order(found) == [0, 1, 2, 3]
     assert found.scores[1] > found.scores[2]
+
+
+def test_each_candidate_has_the_prior_of_its_collection():
+    signals = columns(dense=[0.5, 0.5, NEAR], words=[9, 9, 0], grams=[20, 20, 0])
+    found = judged(signals, apart(3), priors=np.array([0.5, 2.0, 1.0]))
+    alike = judged(signals, apart(3))
+    assert found.parts["words"].tolist() == pytest.approx((alike.parts["words"] * [0.5, 2.0, 1.0]).tolist())
+    assert found.parts["dense"].tolist() == alike.parts["dense"].tolist()
+    assert found.scores[1] > alike.scores[1] == alike.scores[0] > found.scores[0]
 
 
 def test_a_collections_weights_replace_the_defaults():

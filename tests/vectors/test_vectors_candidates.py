@@ -32,6 +32,9 @@ async def test_every_candidate_has_every_signal_as_the_oracle_has_it(vectors: Ve
         assert dict(zip(found.ids, scores.tolist(), strict=True)) == pytest.approx(exact, abs=1e-4), signal
     assert found.full == (pool < len(seen))
     assert set(found.documents) == {"doc_1"}
+    assert found.collections == tuple(
+        next(p for p in points if p.id == i).payload["collection"] for i in found.ids
+    )
     for signal in ("dense", "words", "grams"):
         best = sorted(expected[signal].values(), reverse=True)[:pool]
         held = sorted((expected[signal].get(i, 0.0) for i in found.ids), reverse=True)[: len(best)]

@@ -209,12 +209,14 @@ class Indexes(Model):
 
     `unsearched` are, by index, collections that have points there and are searched in another one. `histories` are
     the indexes in whose histories retired versions stand, `written` those that points go to, standbys too.
+    `priors` are those of the collections that have one.
     """
 
     items: tuple[IndexRef, ...]
     written: tuple[IndexRef, ...] = ()
     unsearched: dict[str, tuple[str, ...]] = Field(default={})
     histories: tuple[IndexRef, ...] = ()
+    priors: dict[str, float] = Field(default={})
 
 
 class PrepareIndex(Model):

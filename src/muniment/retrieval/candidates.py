@@ -84,7 +84,8 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         for place, candidates in zip(scope.places, found, strict=True):
             if candidates is not None and candidates.ids:
                 by_model.setdefault(place.model, []).append(candidates)
-        orders = [_order(some, weights, explain=request.explain) for some in by_model.values()]
+        priors = {} if request.ranking else scope.priors
+        orders = [_order(some, weights, priors, explain=request.explain) for some in by_model.values()]
         more = any(candidates.full for some in by_model.values() for candidates in some)
         return Order(merge(orders), more)
 
@@ -94,13 +95,17 @@ def weights_of(ranking: Ranking) -> RankingWeights:
     return DEFAULTS.model_copy(update=ranking.model_dump(exclude={"candidates"}, exclude_none=True))
 
 
-def _order(found: Sequence[Candidates], weights: RankingWeights, *, explain: bool) -> list[Ranked]:
+def _order(
+    found: Sequence[Candidates], weights: RankingWeights, priors: Mapping[str, float], *, explain: bool
+) -> list[Ranked]:
     """Those of all indexes of one model, judged together: their cosines compare, and their words nearly do."""
     scores = np.concatenate([candidates.scores for candidates in found], axis=1).astype(np.float64)
     columns = dict(zip(found[0].signals, scores, strict=True))
     ids = [chunk_id(point) for candidates in found for point in candidates.ids]
     documents = [document for candidates in found for document in candidates.documents]
-    return ranked(ids, columns, judged(columns, documents, weights), explain=explain)
+    homes = [collection for candidates in found for collection in candidates.collections]
+    by_home = np.array([priors.get(home, weights.prior) for home in homes]) if priors else None
+    return ranked(ids, columns, judged(columns, documents, weights, priors=by_home), explain=explain)
 
 
 def _single(look: Look, place: Place, pool: int) -> SearchPoints:

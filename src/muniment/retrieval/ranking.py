@@ -24,7 +24,7 @@ _STILL = 1e-6
 class Judged(NamedTuple):
     """`scores` in [0, 1], one for each candidate; `parts` are what each signal adds before that, and sum to it.
 
-    `words` is what the words' side was multiplied by.
+    `words` is how far the words' side is trusted, before any prior.
     """
 
     scores: Column
@@ -32,10 +32,17 @@ class Judged(NamedTuple):
     words: float
 
 
-def judged(signals: Mapping[str, Column], documents: Sequence[str], weights: RankingWeights = DEFAULTS) -> Judged:
+def judged(
+    signals: Mapping[str, Column],
+    documents: Sequence[str],
+    weights: RankingWeights = DEFAULTS,
+    *,
+    priors: Column | None = None,
+) -> Judged:
     """Scores by the signals that are there: without `dense` the words' side stands alone.
 
-    Signals that nobody weighs are passed over. `documents` names each candidate's document.
+    Signals that nobody weighs are passed over. `documents` names each candidate's document; `priors` are those of
+    their collections, where these differ.
     """
     count = len(documents)
     if not count:
@@ -46,11 +53,12 @@ def judged(signals: Mapping[str, Column], documents: Sequence[str], weights: Ran
     }
     parts: dict[Side, Column] = {side: getattr(weights, side) * _standard(x) for side, x in values.items()}
     lexical = _total([parts[side] for side in WORDS if side in parts], count)
-    factor = 1.0
+    trusted = 1.0
     if "dense" in parts:
-        factor = _factor(parts["dense"], lexical, float(np.max(signals["dense"])), weights)
-    parts |= {side: factor * parts[side] for side in WORDS if side in parts}
-    return Judged(_shown(_total(list(parts.values()), count)), parts, factor)
+        trusted = _trusted(parts["dense"], lexical, float(np.max(signals["dense"])), weights)
+        factor = trusted * (weights.prior if priors is None else priors)
+        parts |= {side: factor * parts[side] for side in WORDS if side in parts}
+    return Judged(_shown(_total(list(parts.values()), count)), parts, trusted)
 
 
 def ranked(
@@ -69,12 +77,11 @@ def ranked(
     return in_order([Ranked(*row) for row in zip(ids, found.scores.tolist(), dense, words, parts, strict=True)])
 
 
-def _factor(meaning: Column, lexical: Column, best_cosine: float, weights: RankingWeights) -> float:
+def _trusted(meaning: Column, lexical: Column, best_cosine: float, weights: RankingWeights) -> float:
     """What the words' side counts: by agreement, and by how far the nearest passage is."""
     agreement = weights.base + weights.slope * _correlation(meaning, lexical)
     distance = (weights.near - best_cosine) / weights.span
-    trusted = min(max(agreement, weights.least), weights.most) + weights.far * min(max(distance, 0.0), 1.0)
-    return weights.prior * trusted
+    return min(max(agreement, weights.least), weights.most) + weights.far * min(max(distance, 0.0), 1.0)
 
 
 def _numbers(documents: Sequence[str]) -> NDArray[np.intp]:

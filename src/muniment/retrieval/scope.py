@@ -1,7 +1,8 @@
 """Where one request looks: its collections' indexes, the conditions on every point, and how far back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from muniment.collections.contract import (
@@ -34,11 +35,15 @@ class Asked(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """The places, the collections by name if they were named, and whether earlier versions may be missing."""
+    """The places, the collections by name if they were named, and whether earlier versions may be missing.
+
+    `priors` are those of collections that are searched together with others.
+    """
 
     places: tuple[Place, ...]
     collections: tuple[CollectionRef, ...]
     forgets: bool
+    priors: Mapping[str, float] = MappingProxyType({})
 
     @property
     def language(self) -> str | None:
@@ -85,12 +90,12 @@ class Scoping:
             closed = tuple(sorted({*caller().withheld, *kept.off}))
             open_only = (NoneOf(field="collection", values=closed),) if closed else ()
             indexes = await self._all_indexes()
-            return Scope(all_places(indexes, wanted + open_only, as_of), (), kept.forgets)
+            return Scope(all_places(indexes, wanted + open_only, as_of), (), kept.forgets, indexes.priors)
         refs = await self._visible(asked.collections)
         kept = await self._reach(as_of, refs)
         if asked.standby:
             refs = [_on_standby(ref) for ref in refs]
-        return Scope(places(refs, wanted, as_of), tuple(refs), kept.forgets)
+        return Scope(places(refs, wanted, as_of), tuple(refs), kept.forgets, _priors(refs))
 
     async def _reach(self, as_of: datetime | None, refs: Sequence[CollectionRef] | None = None) -> Reach:
         """How far back the collections, or all that the caller reads in, can be searched.
@@ -129,6 +134,13 @@ class Scoping:
                 )
             refs[ref.id] = ref
         return list(refs.values())
+
+
+def _priors(refs: Sequence[CollectionRef]) -> dict[str, float]:
+    """None where all are judged alike: then their ranking has it."""
+    if len({ref.ranking for ref in refs}) == 1:
+        return {}
+    return {ref.id: ref.ranking.prior for ref in refs if ref.ranking and ref.ranking.prior is not None}
 
 
 def _on_standby(ref: CollectionRef) -> CollectionRef:

@@ -185,10 +185,12 @@ class Candidates(Model):
     Every candidate has every signal that was asked, also those that did not bring it here; `dense` is there when
     a vector was given. IDF is taken over what the readers and the filter let through, or over a fixed sample of
     it where that is large. `full`: a list was as long as the pool, so that a larger pool may bring more.
+    `documents` and `collections` hold where each candidate is from.
     """
 
     ids: tuple[UUID, ...]
     documents: tuple[str, ...]
+    collections: tuple[str, ...] = ()
     signals: tuple[Signal, ...]
     scores: Floats
     full: bool

@@ -124,7 +124,8 @@ class EngineVectors:
         found = await self._engine.gather(request.index, asked, readable) if readable else nothing(asked)
         return Candidates(
             ids=tuple(found.ids),
-            documents=tuple(found.documents),
+            documents=tuple(home.document for home in found.homes),
+            collections=tuple(home.collection for home in found.homes),
             signals=tuple(found.signals),
             scores=found.scores,
             full=found.full,

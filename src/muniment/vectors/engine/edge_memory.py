@@ -14,7 +14,7 @@ from muniment.vectors.contract import Filter
 from muniment.vectors.engine.edge_config import OF_NOTHING_IDF
 from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_point import named, uuid
-from muniment.vectors.engine.engine import KEYWORDS
+from muniment.vectors.engine.engine import KEYWORDS, Home
 
 Terms = NDArray[np.uint32]
 
@@ -29,7 +29,7 @@ _COMPARED_POINTS = 5_000
 
 _MOST_CORPORA = 64
 _MOST_TERMS_OF = 8 * _SAMPLE_POINTS
-_MOST_DOCUMENTS = 100_000
+_MOST_HOMES = 100_000
 
 
 class Corpus:
@@ -67,19 +67,19 @@ class Corpus:
 
 
 class Memory:
-    """Corpora by filter, the terms of their points, and which document a point belongs to."""
+    """Corpora by filter, the terms of their points, and where a point is from."""
 
     def __init__(self) -> None:
         self._corpora: dict[Filter, Corpus] = {}
         self._terms: dict[UUID, Terms] = {}
-        self._documents: dict[UUID, str] = {}
+        self._homes: dict[UUID, Home] = {}
         self._written = 0
 
     def clear(self) -> None:
         """After writes that nobody counted."""
         self._corpora.clear()
         self._terms.clear()
-        self._documents.clear()
+        self._homes.clear()
 
     def written(self, ids: Collection[UUID]) -> None:
         """After every write: what it may have changed is forgotten; a sample lasts until many points have come."""
@@ -93,7 +93,7 @@ class Memory:
             if not corpus.whole and corpus.ids.isdisjoint(ids)
         }
         for point in ids:
-            self._documents.pop(point, None)
+            self._homes.pop(point, None)
             self._terms.pop(point, None)
 
     def corpus(self, shard: EdgeShard, condition: Filter) -> Corpus:
@@ -117,14 +117,14 @@ class Memory:
             self._terms[uuid(record.id)] = np.array(named(record.vector, KEYWORDS).indices, np.uint32)
         return [self._terms[point] for point in ids]
 
-    def documents(self, shard: EdgeShard, ids: Iterable[UUID]) -> list[str]:
-        """Each point's document; a payload is slow to read."""
+    def homes(self, shard: EdgeShard, ids: Iterable[UUID]) -> list[Home]:
+        """Where each point is from; a payload is slow to read."""
         asked = list(ids)
-        unknown = [point for point in asked if point not in self._documents]
-        if len(self._documents) + len(unknown) > _MOST_DOCUMENTS:
-            self._documents.clear()
+        unknown = [point for point in asked if point not in self._homes]
+        if len(self._homes) + len(unknown) > _MOST_HOMES:
+            self._homes.clear()
             unknown = asked
-        for record in shard.retrieve(list(unknown), ["document"], False) if unknown else ():
+        for record in shard.retrieve(list(unknown), list(Home._fields), False) if unknown else ():
             assert record.payload is not None
-            self._documents[uuid(record.id)] = record.payload["document"]
-        return [self._documents[point] for point in asked]
+            self._homes[uuid(record.id)] = Home(**{name: record.payload[name] for name in Home._fields})
+        return [self._homes[point] for point in asked]

@@ -57,11 +57,18 @@ class Gathering(NamedTuple):
     pool: int
 
 
+class Home(NamedTuple):
+    """Where a point is from."""
+
+    document: str
+    collection: str
+
+
 class Gathered(NamedTuple):
     """The union of the best lists: `scores` has a row for each of `signals`, a column for each of `ids`."""
 
     ids: Sequence[UUID]
-    documents: Sequence[str]
+    homes: Sequence[Home]
     signals: Sequence[Signal]
     scores: Matrix
     full: bool

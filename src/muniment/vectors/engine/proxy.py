@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.contract import Filter, Payload, ScoredPoint, VectorsStatus
-from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathered, Gathering, Nearest
+from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathered, Gathering, Home, Nearest
 from muniment.vectors.engine.frames import Array, Frame, pack_ids, unpack_ids
 from muniment.vectors.engine.points import pack_points
 
@@ -117,11 +117,11 @@ class ChildEngine:
         vectors = () if asked.vector is None else (asked.vector,)
         arrays = (array for keywords in asked.families.values() for array in keywords)
         reply = await self._query(head, *vectors, *arrays)
-        ids, documents, scores = reply.arrays
-        names = reply.head["documents"]
+        ids, numbers, scores = reply.arrays
+        homes = [Home(*home) for home in reply.head["homes"]]
         return Gathered(
             unpack_ids(ids),
-            [names[number] for number in documents.tolist()],
+            [homes[number] for number in numbers.tolist()],
             reply.head["signals"],
             scores,
             reply.head["full"],

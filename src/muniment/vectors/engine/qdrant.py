@@ -34,6 +34,7 @@ from muniment.vectors.engine.engine import (
     EngineQuery,
     Gathered,
     Gathering,
+    Home,
     Nearest,
     signals_of,
 )
@@ -125,10 +126,11 @@ class QdrantEngine:
                 return _near(asked.vector, within, limit)
             return _matching(sides[name], within, limit, allowed)
 
-        lists = await self._batch(index, [request(name, allowed, asked.pool) for name in signals], ["document"])
-        documents = {str(p.id): str((p.payload or {})["document"]) for points in lists for p in points}
+        wanted = [request(name, allowed, asked.pool) for name in signals]
+        lists = await self._batch(index, wanted, list(Home._fields))
+        homes = {str(p.id): _home(p) for points in lists for p in points}
         known = {name: {str(p.id): p.score for p in points} for name, points in zip(signals, lists, strict=True)}
-        missing = {name: ids for name in signals if (ids := [i for i in documents if i not in known[name]])}
+        missing = {name: ids for name in signals if (ids := [i for i in homes if i not in known[name]])}
         rest = await self._batch(
             index,
             [
@@ -139,12 +141,12 @@ class QdrantEngine:
         )
         for name, points in zip(missing, rest, strict=True):
             known[name] |= {str(p.id): p.score for p in points}
-        columns = [[known.get(name, {}).get(i, 0.0) for i in documents] for name in signals_of(asked)]
+        columns = [[known.get(name, {}).get(i, 0.0) for i in homes] for name in signals_of(asked)]
         return Gathered(
-            [UUID(i) for i in documents],
-            list(documents.values()),
+            [UUID(i) for i in homes],
+            list(homes.values()),
             signals_of(asked),
-            np.array(columns, np.float32).reshape(len(columns), len(documents)),
+            np.array(columns, np.float32).reshape(len(columns), len(homes)),
             any(len(points) == asked.pool for points in lists),
         )
 
@@ -319,6 +321,11 @@ def _matching(keywords: Keywords, allowed: Filter, limit: int, corpus: Filter) -
         limit=limit,
         params=SearchParams(idf=IdfCorpusParams(corpus=corpus)),
     )
+
+
+def _home(point: ScoredPoint) -> Home:
+    payload = point.payload or {}
+    return Home(*(str(payload[name]) for name in Home._fields))
 
 
 def _ranked(points: Iterable[ScoredPoint]) -> tuple[contract.ScoredPoint, ...]:
