@@ -110,11 +110,11 @@ class Desk:
         }
         query = Gathering(vector, families, asked.head["pool"])
         found = edge_gather.gather(self._index(asked), query, _condition(asked))
-        names = list(dict.fromkeys(found.documents))
-        numbers = {name: number for number, name in enumerate(names)}
+        homes = list(dict.fromkeys(found.homes))
+        numbers = {home: number for number, home in enumerate(homes)}
         return Frame(
-            {"signals": found.signals, "full": found.full, "documents": names},
-            (pack_ids(found.ids), np.array([numbers[name] for name in found.documents], np.uint32), found.scores),
+            {"signals": found.signals, "full": found.full, "homes": homes},
+            (pack_ids(found.ids), np.array([numbers[home] for home in found.homes], np.uint32), found.scores),
         )
 
     def _fetch(self, asked: Frame) -> Frame:
