@@ -3,17 +3,20 @@
 import ast
 from hashlib import sha256
 from pathlib import Path
-from types import ModuleType
 
-from muniment.vectors import bm25, keywords
-from muniment.vectors.engine import builder, building, edge, edge_config, layout, points
+import muniment.vectors
 
 CACHE = Path(__file__).parent / ".cache"
-ENGINE = (keywords, bm25, builder, building, edge, edge_config, layout, points)
-"""What decides how points lie on the disk."""
+VECTORS = Path(str(muniment.vectors.__file__)).parent
+ENGINE = (
+    "keywords", "bm25", "engine/builder", "engine/building", "engine/edge", "engine/edge_config",
+    "engine/edge_copying", "engine/layout", "engine/points", "engine/terms",
+)  # fmt: skip
+"""What of the room of vectors decides how points lie on the disk."""
 
 
-def state(*modules: ModuleType) -> str:
-    """Another one when their code, comments apart, is another."""
-    sources = [Path(str(module.__file__)).read_text() for module in modules]
-    return sha256("".join(ast.dump(ast.parse(source)) for source in sources).encode()).hexdigest()[:8]
+def state(*sources: str | Path | None) -> str:
+    """Of these files and the engine: another one when their code, comments apart, is another."""
+    engine = [path for name in ENGINE if (path := VECTORS / f"{name}.py").is_file()]
+    texts = [Path(str(source)).read_text() for source in (*sources, *engine)]
+    return sha256("".join(ast.dump(ast.parse(text)) for text in texts).encode()).hexdigest()[:8]

@@ -9,14 +9,13 @@ everything else is as an upload leaves it.
 import argparse
 import asyncio
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 from bench import mixing
-from bench.cache import CACHE, ENGINE, state
+from bench.cache import CACHE, state
 from bench.house import admin, collection, house
 from bench.mixing import Mixed, Passages
 from bench.opened import indexing_engine
@@ -51,7 +50,7 @@ def main() -> None:
 
 def filled(chunks: int) -> Path:
     """A data folder with that many chunks in the collection `filled`, made when first asked for."""
-    folder = CACHE / f"filled-{chunks}-{state(sys.modules[__name__], mixing, store, *ENGINE)}"
+    folder = CACHE / f"filled-{chunks}-{state(__file__, mixing.__file__, store.__file__)}"
     if not folder.is_dir():
         print(f"filling {folder} with {chunks} chunks (once)", flush=True)
         for outdated in CACHE.glob(f"filled-{chunks}-*"):

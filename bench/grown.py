@@ -7,8 +7,6 @@ import asyncio
 import json
 import os
 import random
-import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,7 +18,7 @@ from uuid import UUID
 
 import numpy as np
 from bench import mixing, report
-from bench.cache import CACHE, ENGINE, state
+from bench.cache import CACHE, state
 from bench.mixing import AT_ONCE, OTHER_PART, Mixed, Passages
 from bench.opened import indexing_engine
 from bench.start import shares_mb
@@ -82,16 +80,13 @@ class Grown(NamedTuple):
 
 
 @contextmanager
-def grown(size: int) -> Iterator[Grown]:
-    """An empty one, or that which is kept."""
+def grown(size: int, kept: Path | None = None) -> Iterator[Grown]:
+    """An empty one, or that which is kept; of the large, one that other code has filled where it is named."""
     if size < KEPT_FROM:
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             yield Grown(Path(folder) / "engine", size, Path(folder) / "rows.jsonl")
         return
-    folder = CACHE / f"engine-{size}-{state(sys.modules[__name__], mixing, *ENGINE)}"
-    for outdated in CACHE.glob(f"engine-{size}-*"):
-        if outdated != folder:
-            shutil.rmtree(outdated)
+    folder = kept or CACHE / f"engine-{size}-{state(__file__, mixing.__file__)}"
     folder.mkdir(exist_ok=True)
     yield Grown(folder / "engine", size, folder / "rows.jsonl")
 

@@ -1,6 +1,6 @@
 """S4, S9: the embedded engine as it grows: filling, indexing, searching, at 1,000 to 1,000,000 chunks.
 
-    python -m bench.scale [--chunks 1000 10000 100000] [--million] [--niceness 19] [--only-fill]
+    python -m bench.scale [--chunks 1000 10000 100000] [--million [FOLDER]] [--niceness 19] [--only-fill]
 
 Chunks are mixed from passages of the sets (`mixing`). A search is the filtered hybrid one (three lists of 100 and
 all signals of their union) for a reader of eight of a thousand groups. Recall is that of the vectors' ten nearest,
@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -54,8 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument(
-        "--million", action="store_true", help="1,000,000 as well: over an hour on two processors when first run"
-    )
+        "--million", nargs="?", const=True, metavar="FOLDER",
+        help="1,000,000 as well: over an hour on two processors when first run; FOLDER: one that was kept",
+    )  # fmt: skip
     parser.add_argument("--niceness", type=int, default=Terms().niceness, help="of the process that indexes")
     parser.add_argument("--only-fill", action="store_true", help="fill and index, and search later")
     asked = parser.parse_args()
@@ -65,7 +67,7 @@ def main() -> None:
     terms = Terms(niceness=asked.niceness)
     found = []
     for size in [*asked.chunks, *([KEPT_FROM] if asked.million else [])]:
-        with grown(size) as of:
+        with grown(size, Path(asked.million) if isinstance(asked.million, str) else None) as of:
             found.append(asyncio.run(_measure(of, passages, terms, searches=not asked.only_fill)))
     if not asked.only_fill:
         _growth(found)
