@@ -24,3 +24,9 @@ def test_what_has_no_total_has_no_count_and_makes_way(monkeypatch: pytest.Monkey
     assert "?" not in waiting.get()
     assert "waiting" not in building.get()
     assert "1/4" in building.get()
+
+
+def test_bytes_are_shown_as_megabytes() -> None:
+    assert terminal.shown("fetching", 1_500_000, 90_000_001, "bytes") == ("fetching (MB)", 2, 91)
+    assert terminal.shown("fetching", 0, None, "bytes") == ("fetching (MB)", 0, None)
+    assert terminal.shown("trying", 0, 1, "files") == ("trying", 0, None)

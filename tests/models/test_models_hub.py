@@ -18,10 +18,12 @@ from muniment.models.contract import (
     AddModel,
     EmbeddingFiles,
     ModelBroken,
+    ModelInfo,
     ModelMissing,
     Models,
     ModelUnavailable,
     Prepare,
+    Preparing,
 )
 from muniment.models.hub import Hub
 from muniment.models.service import CachedModels
@@ -153,6 +155,16 @@ async def test_what_was_lost_is_fetched_again_at_the_same_commit(
     assert hub.asked[0].endswith(f"/revision/{hub.commit}")
     fetched = [event for event in events if event.kind == "preparing" and event.step == "fetch" and event.total]
     assert fetched[-1].done == fetched[-1].total
+
+
+@pytest.mark.usefixtures("hub")
+async def test_the_bytes_that_came_are_told(models: Models) -> None:
+    events = [event async for event in models.bring(AddModel(path=f"hub:{REPO}"))]
+    fetched = [e for e in events if isinstance(e, Preparing) and e.step == "fetch" and e.total]
+    assert fetched
+    assert all(e.unit == "bytes" and e.total and 0 < e.done <= e.total for e in fetched)
+    assert fetched[-1].done == fetched[-1].total
+    assert isinstance(events[-1], ModelInfo)
 
 
 @pytest.mark.parametrize("name", ["onnx/model.onnx", "tokenizer.json", "config.json"])

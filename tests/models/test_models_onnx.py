@@ -26,8 +26,10 @@ from muniment.models.contract import (
     EmbeddingFiles,
     FileRef,
     ModelBroken,
+    ModelInfo,
     ModelMissing,
     Models,
+    ModelTaken,
     Prepare,
     RemoveModel,
     RerankerFiles,
@@ -132,7 +134,7 @@ async def test_a_model_of_many_scripts_with_prefixes(tmp_path: Path) -> None:
     assert files.prefix_tokens == len(unigram().encode("the ", add_special_tokens=False).ids)
     rows = ids_of(files, ("договор", "合同自动", "the end"))
     assert np.allclose(run(files, rows), np.stack([expected(row) for row in rows]), atol=1e-5)
-    other = await add(tmp_path, folder, query_prefix="", passage_prefix="")
+    other = await add(tmp_path, folder, name="plain", query_prefix="", passage_prefix="")
     assert isinstance(other, EmbeddingFiles)
     assert (other.query_prefix, other.prefix_tokens) == ("", 0)
     assert other.revision != files.revision, "another vector, another revision"
@@ -348,3 +350,29 @@ async def test_models_are_listed_replaced_and_removed(tmp_path: Path) -> None:
         bundled = folder_of(tmp_path / "all-minilm-l6-v2")
         with pytest.raises(Invalid, match="another name"):
             await models.add(AddModel(path=str(bundled)))
+
+
+async def test_a_name_in_use_is_not_given_to_other_files(tmp_path: Path) -> None:
+    first, built = folder_of(tmp_path / "one"), write_folder(tmp_path / "two")
+    async with opened(tmp_path) as models:
+        for name, folder in (("onnx", first), ("bert", built)):
+            there = await models.add(AddModel(path=str(folder), name=name))
+            assert await models.add(AddModel(path=str(folder), name=name)) == there
+            with pytest.raises(ModelTaken, match=f"models remove {name}"):
+                await models.add(AddModel(path=str(folder), name=name, query_prefix="the "))
+            with pytest.raises(ModelTaken):
+                await models.add(AddModel(path=str(write_folder(tmp_path / f"{name}3", seed=3)), name=name))
+            assert there in (await models.list(Nothing())).items
+        await models.remove(RemoveModel(name="bert"))
+        again = await models.add(AddModel(path=str(built), name="bert", query_prefix="the "))
+        assert again.query_prefix == "the "
+
+
+async def test_bringing_one_in_can_be_followed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as models:
+        *steps, info = [event async for event in models.bring(AddModel(path=str(folder_of(tmp_path / "one"))))]
+        assert {step.kind for step in steps} == {"preparing"}
+        assert isinstance(info, ModelInfo)
+        assert (info.name, info.state) == ("one", "ready")
+        with pytest.raises(Invalid, match="neither a folder nor a file"):
+            [event async for event in models.bring(AddModel(path=str(tmp_path / "nowhere")))]

@@ -234,7 +234,7 @@ async def test_an_added_model_takes_another_form_only_from_its_folder(tmp_path: 
     assert floats.revision != added.revision
     for name, data in tiny_files(seed=1).items():
         (folder / name).write_bytes(data)
-    with pytest.raises(ModelBroken, match="another model than when it was added"):
+    with pytest.raises(ModelBroken, match="another model than when mine was added"):
         await prepared(open_models(tmp_path, form="int7"), "mine")
     folder.rename(tmp_path / "gone")
     with pytest.raises(ModelUnavailable, match="which is gone"):

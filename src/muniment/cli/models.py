@@ -8,13 +8,23 @@ import typer
 
 from muniment.cli.connection import DataOption, JsonOption, load_configuration
 from muniment.cli.session import Session, asking, table
-from muniment.cli.terminal import out, plain, print_json, steps
+from muniment.cli.terminal import Steps, out, plain, print_json, shown, steps
 from muniment.collections.contract import Collections
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.extras import late
 from muniment.kernel.model import Nothing
 from muniment.kernel.settings import Configuration
-from muniment.models.contract import AddModel, ModelInfo, ModelInUse, ModelMissing, Models, RemoveModel
+from muniment.models.contract import (
+    AddModel,
+    ModelInfo,
+    ModelInUse,
+    ModelMissing,
+    Models,
+    Preparing,
+    RemoveModel,
+)
+
+_STEPS = {"fetch": "fetching the files", "verify": "verifying them", "build": "trying the model"}
 
 models = typer.Typer(
     no_args_is_help=True, help="Models: which there are, bringing one in from a folder or a hub, removing one."
@@ -102,16 +112,20 @@ def add_model(
     )
     with steps(quiet=as_json) as progress:
         progress.show("bringing the model in", 0, None)
-        info = asyncio.run(_add(load_configuration(data), request))
+        info = asyncio.run(_add(load_configuration(data), request, progress))
     if as_json:
         print_json(info.model_dump(mode="json"))
     else:
         out.print(plain(f"{info.name}: {info.state} ({info.kind}, revision {info.revision})"))
 
 
-async def _add(configuration: Configuration, request: AddModel) -> ModelInfo:
+async def _add(configuration: Configuration, request: AddModel, progress: Steps) -> ModelInfo:
     async with late("muniment.app").open_room(configuration, Models) as room:
-        info: ModelInfo = await room.add(request)
+        async for event in room.bring(request):
+            if isinstance(event, Preparing):
+                progress.show(*shown(_STEPS[event.step], event.done, event.total, event.unit))
+            else:
+                info: ModelInfo = event
         return info
 
 

@@ -22,6 +22,7 @@ from rich.text import Text
 from muniment.kernel.problems import Problem
 from muniment.text.excerpt import excerpt
 
+MEGABYTE = 1_000_000
 EXCERPT = 300
 """How many characters of a passage a line shows."""
 
@@ -102,6 +103,13 @@ def steps(*, quiet: bool = False) -> Iterator[Steps]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Count(), _Rate())
     with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress:
         yield Steps(progress)
+
+
+def shown(step: str, done: int, total: int | None, unit: str) -> tuple[str, int, int | None]:
+    """The step as `Steps.show` takes it: bytes in megabytes, and no bar for a single file."""
+    if unit == "bytes":
+        return f"{step} (MB)", -(-done // MEGABYTE), -(-total // MEGABYTE) if total else None
+    return step, done, None if total == 1 else total
 
 
 class _Silence(Steps):

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from muniment.cli.terminal import Steps
+from muniment.cli.terminal import Steps, shown
 from muniment.documents.contract import RunCancelled
 from muniment.kernel.problems import Forbidden, Unauthenticated, Unavailable
 from muniment.sdk import Muniment
@@ -20,7 +20,6 @@ ATTEMPTS = 3
 LOOKS = 20
 """Runs of earlier uploads that are looked at in one round."""
 
-MEGABYTE = 1_000_000
 OVER = frozenset({"succeeded", "failed", "cancelled"})
 
 Answer = Mapping[str, Any]
@@ -177,7 +176,4 @@ class _Watch:
             self._may_see_models = False
             return
         for name, told in rooms.get("models", {}).get("preparing", {}).items():
-            unit = MEGABYTE if told["unit"] == "bytes" else 1
-            total = told["total"] // unit if told["total"] else None
-            label = f"model {name}: {told['step']}" + (" (MB)" if unit == MEGABYTE else "")
-            self._progress.show(label, told["done"] // unit, total)
+            self._progress.show(*shown(f"model {name}: {told['step']}", told["done"], told["total"], told["unit"]))

@@ -132,6 +132,9 @@ class ModelInfo(Model):
     hashes: dict[str, str] = Field(default={})
 
 
+AddEvent = Annotated[Preparing | ModelInfo, Field(discriminator="kind")]
+
+
 class ModelInfos(Model):
     items: tuple[ModelInfo, ...]
 
@@ -148,6 +151,10 @@ class ModelBroken(Problem, status=422):
     """The files are not the model they should be (wrong checksum, missing part, unknown form)."""
 
 
+class ModelTaken(Problem, status=409):
+    """The name is that of a model with other files: vectors of two models must not meet in one index."""
+
+
 class ModelInUse(Problem, status=409):
     """The model is needed where it is: by an index (`indexes`), or it is being prepared."""
 
@@ -162,7 +169,16 @@ class Models(Protocol):
 
     @idempotent
     async def add(self, request: AddModel) -> ModelInfo:
-        """Bring a model in from this machine's disk, or from a hub."""
+        """Bring a model in from this machine's disk, or from a hub.
+
+        The same files under the same name are no new work. Raises ModelTaken where it has others,
+        ModelBroken, ModelUnavailable.
+        """
+        ...
+
+    @idempotent
+    def bring(self, request: AddModel) -> Stream[AddEvent]:
+        """As `add`: how far it is, and the model as the last event."""
         ...
 
     @idempotent

