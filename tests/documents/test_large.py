@@ -14,9 +14,9 @@ from muniment.documents.parsing.model import Chunk, Chunked, Parent
 from muniment.kernel.database import open_database
 from muniment.kernel.model import now
 
-CHUNKS, LENGTH = 20_000, 40
-MOST_MB = 8
-"""All rows at once are about 30 MB."""
+CHUNKS, LENGTH = 8_000, 40
+MOST_MB = 4
+"""All rows at once are about 12 MB."""
 
 
 def chunked(count: int) -> Chunked:
@@ -74,10 +74,10 @@ async def test_slices_leave_nothing_out(sqlite_office: Office, monkeypatch: pyte
 
 
 async def test_very_many_documents_are_one_upload(sqlite_office: Office) -> None:
-    files = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(80)]
+    files = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(60)]
     uploaded = await sqlite_office.upload("ada", *files)
-    assert [d.key for d in uploaded.documents] == [f"{n}.md" for n in range(80)]
-    assert (await sqlite_office.over("ada", uploaded.run, seconds=60)).progress.done == 80
+    assert [d.key for d in uploaded.documents] == [f"{n}.md" for n in range(60)]
+    assert (await sqlite_office.over("ada", uploaded.run, seconds=60)).progress.done == 60
 
 
 def _document() -> dict[str, object]:
