@@ -6,6 +6,8 @@ import pytest
 from pydantic import BaseModel
 
 from muniment.app import ROOMS, SUBSCRIPTIONS, needs_of
+from muniment.collections.service import CollectionsSettings
+from muniment.documents.chunking.recipe import RECIPE
 from muniment.kernel.contract import operation, operations, room_of
 from muniment.kernel.problems import Problem
 from muniment.retrieval.contract import Retrieval
@@ -60,3 +62,7 @@ def test_problems_have_a_status_of_their_kind():
     for kind in Problem.kinds.values():
         assert 400 <= kind.status < 600
         assert not kind.retryable or kind.status in {409, 429, 500, 503, 504}
+
+
+def test_new_collections_get_the_recipe_that_chunks_are_made_by():
+    assert CollectionsSettings().default_recipe == RECIPE.name

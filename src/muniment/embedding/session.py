@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from muniment.kernel.extras import late
-from muniment.models.contract import FileRef, ModelBroken
-
-_REFUSALS = (
-    *("InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "Fail", "RuntimeException"),
-    *("NoSuchFile", "EPFail", "EngineError"),
-)
-"""What ONNX Runtime raises on a graph that it cannot load or run; they share no base but Exception."""
+from muniment.models.contract import GRAPH_REFUSALS, FileRef, ModelBroken
 
 
 class Parts(NamedTuple):
@@ -55,7 +49,7 @@ def running(what: str) -> Iterator[None]:
     states = late("onnxruntime.capi.onnxruntime_pybind11_state")
     try:
         yield
-    except tuple(getattr(states, kind) for kind in _REFUSALS) as broken:
+    except tuple(getattr(states, kind) for kind in GRAPH_REFUSALS) as broken:
         raise ModelBroken(f"{what}: {str(broken)[:300]}") from broken
 
 

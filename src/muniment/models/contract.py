@@ -15,6 +15,12 @@ Kind = Literal["embedding", "llm", "reranker"]
 Pooling = Literal["mean", "first", "last", "own"]
 """How a text's tokens become one vector: their mean, the first, the last, or by the graph itself."""
 
+GRAPH_REFUSALS = (
+    *("InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "Fail", "RuntimeException"),
+    *("NoSuchFile", "EPFail", "EngineError"),
+)
+"""What ONNX Runtime raises on a graph that it cannot load or run, by name; they share no base but Exception."""
+
 
 class FileRef(Model):
     """A file by reference: `key` in the blob store at `store`, and what its bytes must hash to."""

@@ -10,17 +10,10 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 from tokenizers import Tokenizer
 
-from muniment.models.contract import ModelBroken
+from muniment.models.contract import GRAPH_REFUSALS, ModelBroken
 from muniment.models.layout import Declared
 
-REFUSALS = tuple(
-    getattr(states, kind)
-    for kind in (
-        *("InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "Fail", "RuntimeException"),
-        *("NoSuchFile", "EPFail", "EngineError"),
-    )
-)
-"""What ONNX Runtime raises on a graph that it cannot run; they share no base but Exception."""
+REFUSALS = tuple(getattr(states, kind) for kind in GRAPH_REFUSALS)
 
 TEXTS = (
     "Who may read the plans of the house by the river?",
