@@ -10,10 +10,11 @@ import numpy as np
 
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import AnyOf, EngineDown, Filter, IndexStatus, Payload
-from muniment.vectors.engine.building import IndexedCopies, Terms
+from muniment.vectors.engine.building import IndexedCopies
 from muniment.vectors.engine.engine import EnginePoint, Matching
 from muniment.vectors.engine.processes import Processes
 from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.terms import Terms
 
 DIMENSIONS = 8
 TERMS = Terms(index_from=400, index_again_share=0.2, quantize_from=100_000, least_free_bytes=0, niceness=0)

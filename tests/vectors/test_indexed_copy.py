@@ -10,6 +10,7 @@ import pytest
 
 from muniment.vectors.contract import IndexStatus
 from muniment.vectors.engine import building, layout
+from muniment.vectors.engine.terms import Terms
 from vectors.copying import DIMENSIONS, TERMS, Room, built, files, of, room, some, told_apart
 
 
@@ -168,6 +169,14 @@ def test_a_copy_is_due_when_much_is_compared_one_by_one() -> None:
     assert not TERMS.due(2000, 1601)
     assert not TERMS.due(2600, 2100)
     assert TERMS.due(2600, 2000)
+
+
+def test_fewer_are_indexed_once_nothing_has_changed_for_a_while() -> None:
+    assert not Terms().due(9999, 0, still_seconds=1000)
+    assert not Terms().due(52_000, 50_000, still_seconds=59)
+    assert Terms().due(52_000, 50_000, still_seconds=60)
+    assert not Terms().due(51_999, 50_000, still_seconds=60)
+    assert not Terms().due(102_000, 100_000, still_seconds=60)
 
 
 async def test_a_built_index_says_so(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from muniment.kernel.extras import late
 from muniment.kernel.house import Ground
 from muniment.kernel.settings import RoomSettings
 from muniment.vectors.contract import Vectors
-from muniment.vectors.engine.building import IndexedCopies, Terms
+from muniment.vectors.engine.building import IndexedCopies
 from muniment.vectors.engine.engine import Engine
 from muniment.vectors.engine.processes import Processes
 from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.terms import Terms
 from muniment.vectors.service import EngineVectors
 
 IN_MEMORY = ":memory:"
@@ -49,12 +50,12 @@ class VectorsSettings(RoomSettings):
         description="Terms in an average passage, for BM25; passages already indexed keep the old value.",
     )
     index_from: int = Field(
-        default=20_000,
+        default=10_000,
         ge=1,
-        description="From how many points on that are not in its graph an index is built anew, in the background.",
+        description="From how many points on that its graph lacks an index is given another, in the background.",
     )
     index_again_share: float = Field(
-        default=0.2,
+        default=0.1,
         gt=0,
         lt=1,
         description="Which share of all points these must be as well, once there is a graph.",

@@ -1,4 +1,4 @@
-"""Builds an indexed shard from a log: `python -m …builder FD PARENT SHARD LOG ABOUT NICENESS`.
+"""Builds an indexed shard, or indexes the tail of one: `python -m …builder FD PARENT SHARD LOG ABOUT NICENESS`.
 
 It runs on what the machine has to spare and dies with its parent; whatever it leaves is cleared.
 """
@@ -25,10 +25,16 @@ class Build:
     """A shard in the making."""
 
     def __init__(self, folder: Path, log: Path, about: layout.About) -> None:
-        folder.mkdir()
+        """Where the folder is there, it holds a copy of the shard as it was when the log begins."""
         self._folder = folder
-        self._shard = EdgeShard.create(str(folder), indexed(about.dimensions, quantized=about.quantized))
+        config = indexed(about.dimensions, quantized=about.quantized)
+        if folder.is_dir():
+            self._shard = EdgeShard.load(str(folder), config)
+        else:
+            folder.mkdir()
+            self._shard = EdgeShard.create(str(folder), config)
         index_fields(self._shard, lean=about.lean)
+        release(folder)
         self._log = LogReader(log, Position())
         self._unflushed = 0
 

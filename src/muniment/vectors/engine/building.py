@@ -1,5 +1,8 @@
 """Indexed copies: built beside the shard that serves, then put in its place.
 
+The first is built from nothing. What follows it begins as it is, and only its tail is indexed anew; unless it then
+has too many segments, or the tail is long: then all of it is built again.
+
 The shard that serves is the truth until `index.json` names its copy, and has every acknowledged write; so a crash,
 at any point, costs the build and nothing else.
 """
@@ -8,18 +11,21 @@ import asyncio
 import json
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem, Throttled, Unavailable
 from muniment.vectors.engine import layout
 from muniment.vectors.engine.frames import Frame, receive, send
+from muniment.vectors.engine.mirror import Mirror
 from muniment.vectors.engine.oplog import Position
 from muniment.vectors.engine.processes import Processes, Route
 from muniment.vectors.engine.spawning import Spawned, finished, spawned
 from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.terms import Terms
 
 _BUILDER = "muniment.vectors.engine.builder"
 _COPY_POINTS = 256
@@ -32,30 +38,15 @@ A segment bounds the builder's memory, most of it keywords: 25 kB a point, so 0.
 index and 2.5 GB from a million on. Each segment is a graph that a search goes through.
 """
 
+_MOST_SEGMENTS, _MOST_SEGMENTS_OF_TAIL = 16, 2
+"""More than these are built again, all of them: a search goes through every one, and one bounds the memory."""
+
 _HOLD_SECONDS = 5.0
 _DISK_LOOK_SECONDS = 0.5
 _SHARE_OF_SIZE = 1.5
 """The copy, and the log beside it."""
 
 _log = get_logger(__name__)
-
-
-class Terms(NamedTuple):
-    """When a copy is built, and at whose cost.
-
-    From `index_from` points on that are not indexed; later these must also be so large a share of all.
-    """
-
-    index_from: int = 20_000
-    index_again_share: float = 0.2
-    quantize_from: int = 100_000
-    least_free_bytes: int = 256_000_000
-    niceness: int = 19
-
-    def due(self, points: int, indexed: int) -> bool:
-        """Whether too many points are compared one by one."""
-        tail = points - indexed
-        return tail >= self.index_from and tail > self.index_again_share * points
 
 
 class IndexedCopies:
@@ -69,6 +60,8 @@ class IndexedCopies:
         self._look_seconds = look_seconds
         self._retry_seconds = retry_seconds
         self._not_before: dict[str, float] = {}
+        self._seen: dict[str, tuple[tuple[int, int], float]] = {}
+        self._anew: set[str] = set()
         self._build: _Build | None = None
 
     @property
@@ -89,21 +82,37 @@ class IndexedCopies:
         status = await self._processes.ask(Frame({"operation": "status"}), writes=False)
         for index in status.head["indexes"]:
             waiting = self._not_before.get(index["name"], 0) > time.monotonic()
-            if self._terms.due(index["points"], index["indexed"]) and not waiting:
-                await self._try(index["name"], index["points"])
+            still = self._still_seconds(index["name"], (index["points"], index["indexed"]))
+            if self._terms.due(index["points"], index["indexed"], still) and not waiting:
+                await self._try(index["name"], index["points"], index["indexed"])
 
-    async def _try(self, index: str, points: int) -> None:
-        """Build, or say why not and leave everything as it was."""
+    def _still_seconds(self, index: str, counts: tuple[int, int]) -> float:
+        before, since = self._seen.get(index, (None, 0.0))
+        if before != counts:
+            since = time.monotonic()
+            self._seen[index] = counts, since
+        return time.monotonic() - since
+
+    async def _try(self, index: str, points: int, indexed: int) -> None:
+        """Build, or say why not and leave everything as it was.
+
+        What could not be made from the shard that serves is built from nothing the next time.
+        """
         remarks = self._processes.remarks[index] = {"building": "starting"}
         folder = self._processes.folder / index
         started = time.monotonic()
         try:
-            await self._carry_out(_Build(self._processes, index, folder, points, self._terms, remarks))
+            tail = points if index in self._anew else points - indexed
+            build = _Build(self._processes, index, folder, points, tail, self._terms, remarks)
+            await self._carry_out(build)
             self._processes.remarks.pop(index)
-            _log.info("index built", index=index, points=points, seconds=round(time.monotonic() - started, 1))
+            self._anew.discard(index)
+            seconds = round(time.monotonic() - started, 1)
+            _log.info("index built", index=index, points=points, extended=build.extends, seconds=seconds)
         except (Problem, OSError) as failure:
             reason = failure.detail if isinstance(failure, Problem) else str(failure)
             self._processes.remarks[index] = {"problem": f"the indexed copy was given up: {reason}"}
+            self._anew.add(index)
             self._not_before[index] = time.monotonic() + self._retry_seconds
             _log.warning("indexed copy given up", index=index, reason=reason, again_in=self._retry_seconds)
 
@@ -126,6 +135,7 @@ class _Build:
         index: str,
         folder: Path,
         points: int,
+        tail: int,
         terms: Terms,
         remarks: dict[str, str],
     ) -> None:
@@ -140,10 +150,20 @@ class _Build:
         self._about = self._before.model_copy(
             update={"shard": layout.following(self._before), "quantized": points >= terms.quantize_from}
         )
+        self._segment = min(max(points // _SEGMENTS, _LEAST_SEGMENT), _LARGEST_SEGMENT)
+        self.extends = self._may_extend(tail)
         self._at = Position()
         self._successor: Supervisor | None = None
         self._past: Route | None = None
         self.process_id: int | None = None
+
+    def _may_extend(self, tail: int) -> bool:
+        return (
+            self._before.indexed > 0
+            and self._before.quantized == self._about.quantized
+            and tail <= _MOST_SEGMENTS_OF_TAIL * self._segment
+            and layout.segments(self._folder / self._before.shard) <= _MOST_SEGMENTS
+        )
 
     async def make_while_there_is_room(self) -> None:
         """Raises Unavailable when the disk fills; the shard that serves needs it more."""
@@ -173,27 +193,49 @@ class _Build:
 
     async def _make(self) -> None:
         """The copy, closed, with all that happened until the log was last looked at."""
-        points = (await self._ask(self._old, "begin_copy", shard=self._about.shard)).head["points"]
+        if self.extends:
+            await self._mirror()
+        else:
+            await self._begin()
         folder, log = self._folder / self._about.shard, self._folder / layout.log_of(self._about.shard)
         about, niceness = self._about.model_dump_json(), str(self._terms.niceness)
         async with spawned(_BUILDER, str(folder), str(log), about, niceness, patience=0) as process:
             self.process_id = process.process.pid
-            segment = min(max(points // _SEGMENTS, _LEAST_SEGMENT), _LARGEST_SEGMENT)
-            copied, more = 0, True
-            while more:
-                more = (await self._ask(self._old, "copy", limit=_COPY_POINTS)).head["more"]
-                copied += _COPY_POINTS
-                self._remarks["building"] = f"copied {min(copied, points):,} of {points:,} points"
-                await self._order(process, "follow", most=_FOLLOW_OPERATIONS)
-                if copied % segment < _COPY_POINTS:
-                    await self._order(process, "optimize")
+            if not self.extends:
+                await self._copy(process)
             await self._follow_all(process)
-            self._remarks["building"] = f"indexing {points:,} points"
+            self._remarks["building"] = f"indexing {self._points:,} points"
             indexed = (await self._order(process, "optimize"))["indexed"]
             self._about = self._about.model_copy(update={"indexed": indexed})
             self._remarks["building"] = "catching up"
             await self._follow_all(process)
             self._at = Position(*(await self._order(process, "finish"))["at"])
+
+    async def _begin(self) -> None:
+        """From now on the log has what is written."""
+        self._points = (await self._ask(self._old, "begin_copy", shard=self._about.shard)).head["points"]
+
+    async def _mirror(self) -> None:
+        """The files of the shard that serves, as they are when the log begins."""
+        self._remarks["building"] = "copying what is indexed"
+        mirror = Mirror(self._folder / self._before.shard, self._folder / self._about.shard)
+        await self._ask(self._old, "flush")
+        await _in_thread(mirror.take, mirror.stop)
+        async with self._writes_held():
+            await self._ask(self._old, "flush")
+            await self._begin()
+            await _in_thread(mirror.renew, mirror.stop)
+
+    async def _copy(self, process: Spawned) -> None:
+        """Every point by way of the log."""
+        copied, more = 0, True
+        while more:
+            more = (await self._ask(self._old, "copy", limit=_COPY_POINTS)).head["more"]
+            copied += _COPY_POINTS
+            self._remarks["building"] = f"copied {min(copied, self._points):,} of {self._points:,} points"
+            await self._order(process, "follow", most=_FOLLOW_OPERATIONS)
+            if copied % self._segment < _COPY_POINTS:
+                await self._order(process, "optimize")
 
     async def _follow_all(self, process: Spawned) -> None:
         before = None
@@ -208,14 +250,19 @@ class _Build:
         while before != self._at:
             before = self._at
             await self._replay(successor)
+        async with self._writes_held() as patience:
+            end = Position(*(await self._ask(self._old, "end_copy")).head["end"])
+            while self._at < end:
+                await self._replay(successor)
+            await self._replay(successor, last=True)
+            patience.reschedule(None)
+            await finished(asyncio.create_task(self._switch(successor)))
+
+    @asynccontextmanager
+    async def _writes_held(self) -> AsyncIterator[asyncio.Timeout]:
         try:
             async with asyncio.timeout(_HOLD_SECONDS) as patience, self._processes.writes_held(self._index):
-                end = Position(*(await self._ask(self._old, "end_copy")).head["end"])
-                while self._at < end:
-                    await self._replay(successor)
-                await self._replay(successor, last=True)
-                patience.reschedule(None)
-                await finished(asyncio.create_task(self._switch(successor)))
+                yield patience
         except TimeoutError:
             raise Unavailable(f"writes would have waited for over {_HOLD_SECONDS:.0f} seconds") from None
 
@@ -262,6 +309,17 @@ class _Build:
     async def _replay(self, successor: Supervisor, *, last: bool = False) -> None:
         asked = {"shard": self._about.shard, "start": self._at, "most": _REPLAY_OPERATIONS, "last": last}
         self._at = Position(*(await self._ask(successor, "replay", **asked)).head["at"])
+
+
+async def _in_thread(work: Callable[[], None], stop: Callable[[], None]) -> None:
+    """Do the work; once cancelled, no sooner return than it has stopped."""
+    working = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        stop()
+        await asyncio.wait({working})
+        raise
 
 
 def _free_bytes(folder: Path) -> int:

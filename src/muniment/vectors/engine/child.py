@@ -43,6 +43,7 @@ class Desk:
             "count": self._count,
             "tally": self._tally,
             "status": self._status,
+            "flush": self._flush,
             "begin_copy": self._begin_copy,
             "copy": self._copy,
             "end_copy": self._end_copy,
@@ -131,6 +132,10 @@ class Desk:
     def _tally(self, asked: Frame) -> Frame:
         counts = edge_search.tally(self._index(asked), asked.head["field"], _condition(asked))
         return Frame({"counts": counts})
+
+    def _flush(self, asked: Frame) -> Frame:
+        self._shards.flush(asked.head["index"])
+        return Frame({})
 
     def _begin_copy(self, asked: Frame) -> Frame:
         return Frame({"points": self._shards.begin_copy(asked.head["index"], asked.head["shard"])})

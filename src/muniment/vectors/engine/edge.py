@@ -153,9 +153,14 @@ class EdgeShards:
         """Flush the indexes with much unflushed, after which their logs are cut and their pages let go of."""
         for name, points in self._unflushed.items():
             if points >= _CHECKPOINT_POINTS:
-                self.index(name).shard.flush()
-                resident.release(self.index(name).folder)
-                self._unflushed[name] = 0
+                self.flush(name)
+
+    def flush(self, name: str) -> None:
+        """Bring the segments to the disk: of their files, nothing is then in memory alone."""
+        index = self.index(name)
+        index.shard.flush()
+        resident.release(index.folder)
+        self._unflushed[name] = 0
 
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""

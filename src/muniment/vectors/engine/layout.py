@@ -58,6 +58,11 @@ def log_of(shard: str) -> str:
     return f"log-of-{shard}"
 
 
+def segments(shard: Path) -> int:
+    """How many a shard has, those that still grow among them."""
+    return len(list((shard / "segments").iterdir()))
+
+
 def leftovers(index: Path) -> list[Path]:
     """What a build left behind that did not come to its end, or whose end was cut short."""
     kept = {_ABOUT, about(index).shard}
