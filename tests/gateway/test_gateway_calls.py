@@ -12,6 +12,7 @@ from muniment.identity.contract import Group, Tokens, User
 from muniment.kernel.model import Nothing, Page
 from muniment.kernel.problems import Invalid, Throttled
 from muniment.models.contract import ModelInfo, ModelInfos
+from muniment.retrieval.contract import Hits
 
 
 def problem(reply, status, kind):
@@ -49,6 +50,18 @@ async def test_a_blank_query_is_refused_with_what_to_do(house, path):
     async with house().client(READER) as http:
         told = problem(await http.post(f"/api/v1/{path}", json=body), 422, "invalid")
     assert told["errors"] == [{"field": name, "reason": "is blank; say in a word or a question what to look for"}]
+
+
+@pytest.mark.parametrize(
+    ("degraded", "headers"),
+    [((), {}), (("dense",), {"x-service-degraded"}), (("cache",), {"x-service-degraded", "x-from-cache"})],
+)
+async def test_what_was_missing_is_in_the_headers(house, degraded, headers):
+    made = house({"Retrieval.search": Hits(hits=(), took_ms=1, degraded=degraded)})
+    async with made.client(READER) as http:
+        reply = await http.post("/api/v1/search", json={"query": "leases"})
+    told = {name for name in ("x-service-degraded", "x-from-cache") if reply.headers.get(name) == "true"}
+    assert told == set(headers)
 
 
 async def test_a_new_epoch_is_a_new_entitlement(house):

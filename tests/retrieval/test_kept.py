@@ -8,10 +8,12 @@ from kit.office import Office
 from muniment.collections.contract import CollectionMissing
 from muniment.documents.contract import ById, SetAccess, UpdateDocument
 from muniment.kernel.caller import calling_as
-from muniment.kernel.problems import Unavailable
+from muniment.kernel.problems import Problem, Unavailable
 from muniment.retrieval.contract import Hits, Search
 from muniment.retrieval.kept import KeptAnswers, Marks, Question, normalised
+from muniment.retrieval.remembered import Remembered
 from muniment.retrieval.service import HybridRetrieval
+from muniment.vectors.contract import EngineDown
 from retrieval.conftest import retrieval_over
 from retrieval.test_service import ADA, OneVector, room, search
 
@@ -125,6 +127,62 @@ async def test_a_degraded_answer_is_not_kept() -> None:
     before = len(engine.asked)
     assert (await search(service, ADA)).degraded == ()
     assert len(engine.asked) == before
+
+
+@pytest.mark.parametrize("down", [EngineDown("down"), Unavailable("down")])
+async def test_while_the_engine_is_down_what_it_said_last_is_read_anew(
+    office: Office, retrieval: HybridRetrieval, down: Problem
+) -> None:
+    ids = {key: (await office.put("ada", key, f"a lease of {key}")).id for key in ("a.md", "b.md", "c.md", "d.md")}
+    before = await asked(office, retrieval, "ben")
+    await asked(office, retrieval, "ben", query="filtered lease", filters={"key": "b.md"})
+    await office.put("ada", "c.md", "another lease")
+    await office.put("ada", "e.md", "a lease of e.md")
+    with office.asking("ada") as documents:
+        await documents.delete(ById(id=str(ids["a.md"])))
+        await documents.set_access(SetAccess(id=str(ids["d.md"]), access_level="restricted"))
+        await documents.update(UpdateDocument(id=str(ids["b.md"]), title="Renamed"))
+    office.vectors.fails["candidates"] = down
+    found = await asked(office, retrieval, "ben")
+    assert [(hit.document.title, hit.chunk.text) for hit in found.hits] == [("Renamed", "a lease of b.md")]
+    assert found.degraded == ("cache",)
+    assert found.hits[0].score == next(hit.score for hit in before.hits if hit.document.key == "b.md")
+    for who, more in (
+        ("ben", {"query": "never asked"}),
+        ("ben", {"query": "filtered lease", "filters": {"key": "b.md"}}),
+        ("ben", {"explain": True}),
+        ("ada", {}),
+        ("eve", {}),
+    ):
+        with pytest.raises(type(down)):
+            await asked(office, retrieval, who, **{"query": "lease", **more})
+    del office.vectors.fails["candidates"]
+    again = await asked(office, retrieval, "ben")
+    assert (again.degraded, len(again.hits)) == ((), 3)
+
+
+async def test_nothing_current_is_left_of_what_was_found(office: Office, retrieval: HybridRetrieval) -> None:
+    put = await office.put("ada", "a.md", "a lease")
+    assert (await asked(office, retrieval, "ben")).hits
+    with office.asking("ada") as documents:
+        await documents.delete(ById(id=str(put.id)))
+    office.vectors.fails["candidates"] = EngineDown("down")
+    with pytest.raises(EngineDown):
+        await asked(office, retrieval, "ben")
+
+
+async def test_what_is_remembered_is_bounded(office: Office) -> None:
+    put = await office.put("ada", "a.md", "a lease")
+    with calling_as(office.callers["ben"]):
+        found = await retrieval_over(office).search(Search(query="lease"))
+        remembered = Remembered(office.room, 20_000)
+        for number in range(100):
+            remembered.put(of(str(number)), found)
+        answers = [await remembered.answer(of(str(number))) for number in range(100)]
+    there = [hits for hits in answers if hits]
+    assert 0 < len(there) < 20
+    assert answers[-1] is not None
+    assert answers[-1].hits[0].document.id == put.id
 
 
 def test_nothing_is_kept_of_what_was_overtaken_or_is_too_large() -> None:

@@ -191,5 +191,7 @@ def _conclude(answer: dict[str, Any], question: str) -> None:
 
 
 def _warn(degraded: list[str]) -> None:
-    if degraded:
+    if "cache" in degraded:
+        err.print(plain("degraded: the index is down; this is what it found before", "yellow"))
+    elif degraded:
         err.print(plain(f"degraded: answered without {', '.join(degraded)}; the server's log says why", "yellow"))

@@ -1,4 +1,4 @@
-"""Searches: the answer, and in a header where its time went."""
+"""Searches: the answer, and in headers where its time went and whether anything was missing."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,10 @@ def search_handler(read: Reader[Search], retrieval: Retrieval) -> Handler:
         hits = await retrieval.search(await read(http))
         response = json_answer(_HITS.dump_json(hits))
         response.headers["server-timing"] = server_timing(hits.timings)
+        if hits.degraded:
+            response.headers["x-service-degraded"] = "true"
+        if "cache" in hits.degraded:
+            response.headers["x-from-cache"] = "true"
         return response
 
     return handle

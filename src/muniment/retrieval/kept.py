@@ -65,7 +65,7 @@ class KeptAnswers:
 
     def put(self, marks: Marks, question: Question, answer: Hits) -> None:
         """Keep an answer, unless something was written since the search began."""
-        size = _weight_of_question(question) + sum(map(_weight, answer.hits))
+        size = weight_of_question(question) + sum(map(_weight, answer.hits))
         if marks != self._marks or size > self._most_bytes // 8 or question in self._answers:
             return
         self._answers[question] = (answer, size)
@@ -86,7 +86,7 @@ def normalised(query: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", query)).strip()
 
 
-def _weight_of_question(question: Question) -> int:
+def weight_of_question(question: Question) -> int:
     """An answer without hits weighs something, too: anyone can ask for what is not there, in many ways."""
     names = len(question.tokens) + len(question.scopes) + len(question.withheld)
     return _QUESTION_BYTES + 2 * len(question.request) + _NAME_BYTES * names

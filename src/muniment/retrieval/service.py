@@ -9,25 +9,30 @@ from muniment.embedding.contract import Embedding, EmbedQueries
 from muniment.kernel.caller import caller
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
-from muniment.kernel.problems import Problem
+from muniment.kernel.problems import Problem, Unavailable
 from muniment.models.contract import ModelBroken, ModelMissing
 from muniment.retrieval.candidates import Look, ordered, reads_any
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
 from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
-from muniment.retrieval.kept import KeptAnswers, Marks, question
+from muniment.retrieval.kept import KeptAnswers, Marks, Question, question
+from muniment.retrieval.remembered import Remembered
 from muniment.retrieval.reranking.judging import Judging
 from muniment.retrieval.scope import Asked, Scope, Scoping
 from muniment.retrieval.slips import LOOKED_AT, mended_from, suspects, without_slips
 from muniment.retrieval.steps import Steps
 from muniment.text.phrases import Unquoted, mentions, unquoted
 from muniment.text.query import language_told
-from muniment.vectors.contract import IndexMissing, TermWeights, Vectors, WeighTerms
+from muniment.vectors.contract import EngineDown, IndexMissing, TermWeights, Vectors, WeighTerms
 
 _log = get_logger(__name__)
 
 MOST_CANDIDATES = 1000
 """No list that is asked of the engine is longer."""
+
+
+_REMEMBERED = 8
+"""The share of the cache's memory, as its divisor, for what was found before."""
 
 
 class HybridRetrieval:
@@ -50,20 +55,37 @@ class HybridRetrieval:
         self._documents, self._embedding, self._vectors = documents, embedding, vectors
         self._scoping = Scoping(collections, documents)
         self._kept = KeptAnswers(cache_bytes)
+        self._remembered = Remembered(documents, cache_bytes // _REMEMBERED)
         self._explaining = Explaining(self._scoping, documents, vectors, self.search, self._query_vectors)
 
     async def search(self, request: Search) -> Hits:
-        """As the contract says; the same question under the same marks is answered from memory."""
+        """As the contract says; the same question under the same marks is answered from memory.
+
+        While the engine is down, by what it said last, read anew.
+        """
         steps = Steps()
         key = question(request, caller())
+        try:
+            return await self._answered(request, key, steps)
+        except (EngineDown, Unavailable) as down:
+            past = await self._remembered.answer(key)
+            if past is None:
+                raise
+            _log.warning("searching by what was found before", detail=down.detail)
+            return past.model_copy(update={"took_ms": steps.took_ms, "timings": steps.timings})
+
+    async def _answered(self, request: Search, key: Question, steps: Steps) -> Hits:
         with steps.of("cache"):
             marks = await self._marks(request)
             known = self._kept.get(marks, key) if marks else None
         if known is not None:
             return known.model_copy(update={"took_ms": steps.took_ms, "timings": steps.timings})
         found = await self._searched(request, steps)
-        if marks and not found.degraded:
-            self._kept.put(marks, key, found)
+        if self._may_keep(request) and not found.degraded:
+            if not request.filters:  # which another time may not be passed
+                self._remembered.put(key, found)
+            if marks:
+                self._kept.put(marks, key, found)
         return found
 
     async def explain(self, request: ExplainSearch) -> Explained:
@@ -72,11 +94,14 @@ class HybridRetrieval:
 
     async def _marks(self, request: Search) -> Marks | None:
         """What the data is at present; None where nothing is kept, or it cannot be told."""
-        if not self._kept.on or request.as_of is not None or request.explain:
+        if not self._may_keep(request):
             return None
         documents = (await self._documents.mark(Nothing())).mark
         vectors = (await self._vectors.mark(Nothing())).mark
         return Marks(documents, vectors) if documents and vectors else None
+
+    def _may_keep(self, request: Search) -> bool:
+        return self._kept.on and request.as_of is None and not request.explain
 
     async def _searched(self, request: Search, steps: Steps) -> Hits:
         with steps.of("scope"):

@@ -63,9 +63,10 @@ const marked = (text, words) => text.split(/([\p{L}\p{N}_]+)/u)
   .map((piece) => (words.includes(piece.toLowerCase()) ? el("mark", {}, piece) : piece));
 
 const MISSING = {
-  llm: "The language model did not answer. These are quotations from the documents instead.",
+  llm: "The language model did not answer: these are quotations.",
   "broken off": "The language model broke off: this answer may lack its end.",
-  dense: "Only words were compared, not meanings: the embedding model is not at hand.",
+  dense: "Only words were compared: the embedding model is not at hand.",
+  cache: "The index is down: this is what it found before.",
 };
 
 /** What was missing when something was found or written, in words. */
