@@ -32,7 +32,7 @@ from muniment.kernel.database import open_database
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import now
 from muniment.vectors.contract import EnsureIndex, Payload, Point, Upsert, Vectors
-from muniment.vectors.engine.building import Terms
+from muniment.vectors.engine.terms import Terms
 
 CHUNKS_OF_A_DOCUMENT = 10
 CHUNKS_OF_A_PARENT = 4

@@ -27,9 +27,9 @@ from muniment.kernel.model import Matrix
 from muniment.vectors import keywords
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import IndexStatus, Payload
-from muniment.vectors.engine.building import Terms
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.terms import Terms
 
 INDEX = "main"
 AVERAGE_LENGTH = 80.0

@@ -23,11 +23,12 @@ from muniment.kernel.model import Matrix
 from muniment.models.contract import Models
 from muniment.vectors.build import VectorsSettings
 from muniment.vectors.contract import Vectors
-from muniment.vectors.engine.building import IndexedCopies, Terms
+from muniment.vectors.engine.building import IndexedCopies
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.processes import Processes
 from muniment.vectors.engine.proxy import ChildEngine
 from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.terms import Terms
 from muniment.vectors.service import EngineVectors
 
 LOOK_SECONDS = 0.2

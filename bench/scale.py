@@ -31,9 +31,9 @@ from muniment.kernel.model import Matrix
 from muniment.vectors import keywords
 from muniment.vectors.contract import AnyOf, Filter
 from muniment.vectors.engine import layout
-from muniment.vectors.engine.building import Terms
 from muniment.vectors.engine.engine import Gathering, Nearest
 from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.terms import Terms
 
 QUERY_WORDS = 10
 QUERIES, EXACT_QUERIES = 200, 50
