@@ -84,11 +84,11 @@ async def test_hidden_points_influence_no_score(vectors: Vectors) -> None:
 
 
 async def test_weights_are_the_idf_of_what_is_visible(vectors: Vectors) -> None:
-    points, _ = corpus(150, seed=3)
+    points, _ = corpus(60, seed=3)
     index = await index_of(vectors, [*points, point("secretword", readers=("usr_b",))])
     condition = (AnyOf(field="collection", values=("col_2",)),)
     # More than one call of the engine takes.
-    unheard = " ".join(f"zq{a}{b}k" for a in "abcdefghijklmno" for b in "abcdefghijklmno")
+    unheard = " ".join(f"zq{a}{b}k" for a in "abcdefg" for b in "abcdefg")
     text = f"lease secretword {unheard} zebra"
 
     weighed = await vectors.weigh(
@@ -193,7 +193,7 @@ CONDITION = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     payloads=st.lists(st.tuples(PAYLOADS, READERS), min_size=1, max_size=12),
     readers=READERS,
@@ -219,7 +219,7 @@ async def test_any_search_equals_a_naive_one(
     await vectors.delete(DeletePoints(index=shared, filter=asked[:1]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(field=st.text(min_size=1, max_size=20), value=st.text(max_size=20))
 async def test_any_field_name_and_any_text_can_be_kept_and_found(
     vectors: Vectors, shared: str, field: str, value: str
