@@ -15,7 +15,7 @@ from muniment.vectors.engine.edge_config import index_fields, indexed
 from muniment.vectors.engine.edge_replay import ahead, replay
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import LogReader, Position
-from muniment.vectors.engine.resident import release
+from muniment.vectors.engine.resident import release, trim
 from muniment.vectors.engine.spawning import connected, serve
 
 _FLUSH_POINTS = 4096
@@ -49,11 +49,13 @@ class Build:
         """A segment of what has come, with its indexes: some minutes."""
         self._flush()
         self._shard.optimize()
+        self._flush()
         return Frame({"indexed": self._shard.info().indexed_vectors_count})
 
     def _flush(self) -> None:
         self._shard.flush()
         release(self._folder)
+        trim()
         self._unflushed = 0
 
     def finish(self, _: Frame) -> Frame:

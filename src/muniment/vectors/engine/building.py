@@ -102,7 +102,7 @@ class IndexedCopies:
         folder = self._processes.folder / index
         started = time.monotonic()
         try:
-            tail = points if index in self._anew else points - indexed
+            tail = None if index in self._anew else points - indexed
             build = _Build(self._processes, index, folder, points, tail, self._terms, remarks)
             await self._carry_out(build)
             self._processes.remarks.pop(index)
@@ -135,7 +135,7 @@ class _Build:
         index: str,
         folder: Path,
         points: int,
-        tail: int,
+        tail: int | None,
         terms: Terms,
         remarks: dict[str, str],
     ) -> None:
@@ -157,9 +157,10 @@ class _Build:
         self._past: Route | None = None
         self.process_id: int | None = None
 
-    def _may_extend(self, tail: int) -> bool:
+    def _may_extend(self, tail: int | None) -> bool:
         return (
-            self._before.indexed > 0
+            tail is not None
+            and self._before.indexed > 0
             and self._before.quantized == self._about.quantized
             and tail <= _MOST_SEGMENTS_OF_TAIL * self._segment
             and layout.segments(self._folder / self._before.shard) <= _MOST_SEGMENTS

@@ -160,6 +160,7 @@ class EdgeShards:
         index = self.index(name)
         index.shard.flush()
         resident.release(index.folder)
+        resident.trim()
         self._unflushed[name] = 0
 
     def begin_copy(self, name: str, shard: str) -> int:
