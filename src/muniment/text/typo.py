@@ -1,6 +1,5 @@
 """Slips of the pen: a word that nothing holds, and those one edit away from it that something does."""
 
-import re
 import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -72,10 +71,12 @@ def likely_slips(query: str, passages: Iterable[str], language: str | None = Non
     long = [word for word in lacking if len(word) >= FEWEST_LIKELY_CHARACTERS]
     if not long:
         return ()
-    shortest, longest = min(map(len, long)) - 1, max(map(len, long)) + 1
+    firsts = {word[0] for word in long}
     by_size: dict[int, list[str]] = {}
-    for word in {word.strip(_AROUND) for word in set(text.split())}:
-        if shortest <= len(word) <= longest:
+    for written in set(text.split()):
+        # Most words are out by their first letter, before anything is taken off them.
+        if written[0] in firsts or not written[0].isalpha():
+            word = written.strip(_AROUND)
             by_size.setdefault(len(word), []).append(word)
     near = any(_is_near_any(word, by_size.get(len(word) + more, ())) for word in long for more in (-1, 0, 1))
     return tuple(sorted(lacking)) if near else ()
@@ -112,7 +113,10 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
 
 def _begins(term: str, text: str) -> bool:
     """Whether a word of the text begins with the term."""
-    return term in text and re.search(rf"\b{re.escape(term)}", text) is not None
+    at = text.find(term)
+    while at > 0 and (text[at - 1].isalnum() or text[at - 1] == "_"):
+        at = text.find(term, at + 1)
+    return at >= 0
 
 
 def _slips(query: str, unknown: Collection[str], language: str | None) -> dict[str, str]:
