@@ -9,9 +9,10 @@ import muniment.vectors
 CACHE = Path(__file__).parent / ".cache"
 VECTORS = Path(str(muniment.vectors.__file__)).parent
 ENGINE = (
-    "keywords", "bm25", "engine/builder", "engine/building", "engine/edge", "engine/edge_config",
-    "engine/edge_copying", "engine/layout", "engine/points", "engine/terms",
-)  # fmt: skip
+    "keywords",
+    "bm25",
+    *(f"engine/{name}" for name in ("building", "edge_config", "layout", "points", "terms")),
+)
 """What of the room of vectors decides how points lie on the disk."""
 
 
