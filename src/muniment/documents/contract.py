@@ -236,7 +236,7 @@ class Documents(Protocol):
         ...
 
     async def switch_index(self, request: OfCollection) -> IndexState:
-        """Search in the second index from now on; the first stands by. StandbyNotReady while documents miss in it."""
+        """Search in the second index from now on; the first stands by. StandbyNotReady before it is whole."""
         ...
 
     async def drop_index(self, request: OfCollection) -> IndexState:
