@@ -52,7 +52,8 @@ async def room(folder: Path, terms: Terms = TERMS, *, retry_seconds: float = 0.1
     copies = IndexedCopies(processes, terms, look_seconds=0.02, retry_seconds=retry_seconds)
     running = {asyncio.create_task(processes.run()), asyncio.create_task(copies.run())}
     try:
-        yield Room(processes, copies)
+        async with asyncio.timeout(120):
+            yield Room(processes, copies)
     finally:
         for task in running:
             task.cancel()
