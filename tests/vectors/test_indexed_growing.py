@@ -1,9 +1,11 @@
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -68,7 +70,7 @@ class House:
         assert await told_apart(self.opened.engine, list(self.vectors)[:5] + list(self.vectors)[-5:])
 
     async def finds(self, questions: int) -> None:
-        """The nearest are those that a comparison with all of them gives."""
+        """The nearest are as near as a comparison with all of them says."""
         rows = np.array(list(self.vectors.values()))
         for asked in np.random.default_rng(len(rows)).normal(size=(questions, DIMENSIONS)).astype(np.float32):
             hits = (await self.opened.engine.search("main", [Nearest(asked, NEAREST)], READERS))[0]
@@ -76,13 +78,42 @@ class House:
             np.testing.assert_allclose(found, sorted(rows @ asked, reverse=True)[:NEAREST], atol=1e-5)
 
 
-async def filled(opened: Room) -> House:
-    """Indexed, and with a tail that will be."""
-    await opened.engine.ensure("main", DIMENSIONS)
+class Indexed(NamedTuple):
+    """Where an index lies, and what it holds."""
+
+    folder: Path
+    house: House
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Indexed:
+    """An index of 400 points that has its graph, made once."""
+    folder = tmp_path_factory.mktemp("indexed")
+
+    async def fill() -> Indexed:
+        async with room(folder, TERMS) as opened:
+            await opened.engine.ensure("main", DIMENSIONS)
+            house = House(opened)
+            for number in range(4):
+                await house.put(f"doc_{number}")
+            await opened.until(built)
+            return Indexed(folder, house)
+
+    return asyncio.run(fill())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, indexed: Indexed) -> Path:
+    """One like it."""
+    shutil.copytree(indexed.folder, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+async def with_a_tail(indexed: Indexed, opened: Room) -> House:
+    """Points come that its graph has not."""
     house = House(opened)
-    for number in range(4):
-        await house.put(f"doc_{number}")
-    await opened.until(built)
+    house.documents = {name: set(ids) for name, ids in indexed.house.documents.items()}
+    house.vectors = dict(indexed.house.vectors)
     await house.put("doc_tail", 300)
     return house
 
@@ -102,12 +133,14 @@ async def copying(opened: Room) -> int:
     return opened.copies.process_id
 
 
-async def test_an_index_grows_by_segments_while_it_is_written_to_and_searched(tmp_path: Path) -> None:
+async def test_an_index_grows_by_segments_while_it_is_written_to_and_searched(
+    folder: Path, indexed: Indexed
+) -> None:
     chance = Random(4)
-    async with room(tmp_path, EARLY) as opened:
-        house = await filled(opened)
+    async with room(folder, EARLY) as opened:
+        house = await with_a_tail(indexed, opened)
         step = 0
-        while shard(tmp_path) in ("shard-2", "shard-3"):
+        while shard(folder) in ("shard-2", "shard-3"):
             await house.something(chance, step)
             await house.finds(1)
             await asyncio.sleep(0.03)
@@ -116,16 +149,16 @@ async def test_an_index_grows_by_segments_while_it_is_written_to_and_searched(tm
         status = await opened.until(lambda status: status.building is None)
         assert status.problem is None
         await house.holds()
-        assert layout.segments(tmp_path / "main" / shard(tmp_path)) > 2
+        assert layout.segments(folder / "main" / shard(folder)) > 2
         assert opened.copies._anew == set()
-    async with room(tmp_path, EARLY) as house.opened:
+    async with room(folder, EARLY) as house.opened:
         await house.holds()
 
 
-async def test_an_index_at_rest_has_no_tail(tmp_path: Path) -> None:
+async def test_an_index_at_rest_has_no_tail(folder: Path, indexed: Indexed) -> None:
     resting = TERMS._replace(rest_seconds=0.3, rest_from=50, rest_share=0.05)
-    async with room(tmp_path, resting) as opened:
-        house = await filled(opened)
+    async with room(folder, resting) as opened:
+        house = await with_a_tail(indexed, opened)
         await until_shard(opened, "shard-3")
         status = await opened.until(built)
         assert (status.points, status.indexed) == (700, 700)
@@ -139,14 +172,14 @@ async def test_an_index_at_rest_has_no_tail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("why", ["segments", "tail", "quantized"])
 async def test_what_no_segment_can_mend_is_built_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+    folder: Path, indexed: Indexed, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     if why == "segments":
         monkeypatch.setattr(building, "_MOST_SEGMENTS", 1)
     if why == "tail":
         monkeypatch.setattr(building, "_LEAST_SEGMENT", 100)
-    async with room(tmp_path, EARLY._replace(quantize_from=500 if why == "quantized" else 100_000)) as opened:
-        house = await filled(opened)
+    async with room(folder, EARLY._replace(quantize_from=500 if why == "quantized" else 100_000)) as opened:
+        house = await with_a_tail(indexed, opened)
         await opened.until(lambda status: "copied" in (status.building or ""))
         await until_shard(opened, "shard-3")
         assert (await opened.status()).quantized == (why == "quantized")
@@ -155,17 +188,17 @@ async def test_what_no_segment_can_mend_is_built_again(
 
 @pytest.mark.parametrize("victim", ["builder", "engine"])
 async def test_a_copy_of_files_whose_process_dies_is_built_from_nothing_the_next_time(
-    tmp_path: Path, victim: str
+    folder: Path, indexed: Indexed, victim: str
 ) -> None:
-    async with room(tmp_path, EARLY, retry_seconds=0.3) as opened:
-        house = await filled(opened)
+    async with room(folder, EARLY, retry_seconds=0.3) as opened:
+        house = await with_a_tail(indexed, opened)
         builder = await copying(opened)
         serving = opened.processes.serving("main").process_id
         assert serving is not None
         os.kill(builder if victim == "builder" else serving, signal.SIGKILL)
         status = await opened.until(lambda status: status.problem is not None)
-        assert (status.points, shard(tmp_path)) == (700, "shard-2")
-        assert files(tmp_path) == {"index.json", "shard-2"}
+        assert (status.points, shard(folder)) == (700, "shard-2")
+        assert files(folder) == {"index.json", "shard-2"}
         await house.holds()
         await opened.until(lambda status: "copied" in (status.building or ""))
         await until_shard(opened, "shard-3")
@@ -173,24 +206,26 @@ async def test_a_copy_of_files_whose_process_dies_is_built_from_nothing_the_next
         await house.holds()
 
 
-async def test_a_full_disk_ends_a_copy_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = building._free_bytes(tmp_path)
+async def test_a_full_disk_ends_a_copy_of_files(
+    folder: Path, indexed: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = building._free_bytes(folder)
     monkeypatch.setattr(building, "_free_bytes", lambda _: free)
-    async with room(tmp_path, EARLY._replace(least_free_bytes=1000)) as opened:
-        house = await filled(opened)
+    async with room(folder, EARLY._replace(least_free_bytes=1000)) as opened:
+        house = await with_a_tail(indexed, opened)
         await copying(opened)
         monkeypatch.setattr(building, "_free_bytes", lambda _: 999)
         await opened.until(lambda status: status.problem is not None)
-        assert files(tmp_path) == {"index.json", "shard-2"}
+        assert files(folder) == {"index.json", "shard-2"}
         await house.holds()
 
 
 async def test_a_copy_that_would_hold_up_writes_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, indexed: Indexed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with room(tmp_path, EARLY, retry_seconds=300) as opened:
+    async with room(folder, EARLY, retry_seconds=300) as opened:
         monkeypatch.setattr(building, "_HOLD_SECONDS", 5.0)
-        house = await filled(opened)
+        house = await with_a_tail(indexed, opened)
         monkeypatch.setattr(building, "_HOLD_SECONDS", 0.0)
         status = await opened.until(lambda status: status.problem is not None)
         assert status.problem is not None

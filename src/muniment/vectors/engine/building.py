@@ -222,6 +222,7 @@ class _Build:
         mirror = Mirror(self._folder / self._before.shard, self._folder / self._about.shard)
         await self._ask(self._old, "flush")
         await _in_thread(mirror.take, mirror.stop)
+        await self._ask(self._old, "flush")  # so that little is left to flush while writes wait
         async with self._writes_held():
             await self._ask(self._old, "flush")
             await self._begin()
