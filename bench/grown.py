@@ -1,6 +1,6 @@
 """The embedded engine with so many chunks in it: filled, indexed, and what these two took.
 
-A large one is kept under `bench/.cache`, with its figures; a fill that was cut short goes on where it stopped.
+A large one is kept under `bench/.cache`, with its figures.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from bench.cache import CACHE, state
 from bench.mixing import AT_ONCE, OTHER_PART, Mixed, Passages
 from bench.opened import indexing_engine
 from bench.start import shares_mb
+from bench.straight import straight
 
 from muniment.kernel.model import Matrix
 from muniment.vectors import keywords
@@ -98,17 +99,28 @@ async def fill(of: Grown, passages: Passages, terms: Terms) -> float:
         there = (await status(engine)).points // AT_ONCE * AT_ONCE
         if there >= of.size:
             return 0
-        words = [keywords.of_passage(text, "en", AVERAGE_LENGTH) for text in passages.texts]
-        seconds, at = 0.0, there
-        for some in mixing.mixed(passages, of.size, start=there):
-            points = [point(at + place, _words(words, some, place, at)) for place in range(len(some.first))]
+        seconds = 0.0
+        for points, vectors in _points(passages, there, of.size):
             began = time.perf_counter()
-            await engine.upsert(INDEX, points, some.vectors)
+            await engine.upsert(INDEX, points, vectors)
             seconds += time.perf_counter() - began
-            at += len(points)
     rate = (of.size - there) / seconds
     of.tell("put", f"S9 {of.name}: put into the engine", rate, "chunks/s", there_already=there)
     return rate
+
+
+def lay(of: Grown, passages: Passages) -> None:
+    """Make it with its graph, unless it is there: by way of the process that serves it takes hours."""
+    if not (of.folder / INDEX).is_dir():
+        rate = straight(of.folder / INDEX, _points(passages, 0, of.size), passages.vectors.shape[1])
+        of.tell("laid", f"S9 {of.name}: made with graph and all, one processor", rate, "chunks/s")
+
+
+def _points(passages: Passages, start: int, size: int) -> Iterator[tuple[list[EnginePoint], Matrix]]:
+    words = [keywords.of_passage(text, "en", AVERAGE_LENGTH) for text in passages.texts]
+    for some in mixing.mixed(passages, size, start=start):
+        yield [point(start + at, _words(words, some, at, start)) for at in range(len(some.first))], some.vectors
+        start += len(some.first)
 
 
 async def build(of: Grown, terms: Terms, timed: Timed) -> None:
@@ -118,7 +130,8 @@ async def build(of: Grown, terms: Terms, timed: Timed) -> None:
         memory = 0.0
         began = time.perf_counter()
         now = await status(engine)
-        while not now.indexed or now.building:
+        before = now.indexed
+        while terms.due(now.points, now.indexed) or now.building:
             if now.problem:
                 raise RuntimeError(now.problem)
             if len(pauses) % LOOKS_AT_MEMORY == 0:
@@ -128,8 +141,8 @@ async def build(of: Grown, terms: Terms, timed: Timed) -> None:
             now = await status(engine)
         seconds = time.perf_counter() - began
     name, ms = of.name, np.array(pauses) * 1000
-    of.tell("indexed", f"S9 {name}: indexed", of.size / seconds, "chunks/s", seconds=round(seconds, 1),
-            int8=now.quantized)  # fmt: skip
+    of.tell("indexed", f"S9 {name}: indexed", (now.indexed - before) / seconds, "chunks/s",
+            seconds=round(seconds, 1), int8=now.quantized)  # fmt: skip
     of.tell("busy p95", f"S4 {name}, while it is indexed: search p95", float(np.quantile(ms, 0.95)), "ms",
             samples=report.p95s(ms), searches=len(pauses))  # fmt: skip
     of.tell("busy longest", f"S11 {name}, while it is indexed: longest search", float(ms.max()), "ms",
