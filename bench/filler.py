@@ -91,13 +91,13 @@ async def _fill(data: Path, chunks: int) -> None:
 
 async def _indexed(folder: Path) -> None:
     """Until no index is built anew, nor due: what is measured is a house at rest."""
-    terms = Terms(niceness=0)
+    terms = Terms(niceness=0, rest_seconds=0.0)
     async with indexing_engine(folder, terms) as engine:
         while True:
             indexes = (await engine.status()).indexes
             if problems := [index.problem for index in indexes if index.problem]:
                 raise RuntimeError(f"no index was built: {problems}")
-            if not any(index.building or terms.due(index.points, index.indexed) for index in indexes):
+            if not any(index.building or terms.due(index.points, index.indexed, 1.0) for index in indexes):
                 return
             await asyncio.sleep(1)
 
