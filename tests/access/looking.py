@@ -201,8 +201,10 @@ class Looking:
     async def at_a_list(self) -> None:
         """Runs, collections with their counts, and the documents of one."""
         await self.reply(200, "GET", "runs", limit=100)
-        letters = await self.reply(200, "GET", "dead-letters")
-        if letters["items"]:
+        letters = (await self.reply(200, "GET", "dead-letters"))["items"]
+        if self.oracle.people[self.who].role == "admin":  # who operates sees those of other tests' collections
+            letters = [letter for letter in letters if letter["collection"] in self.oracle.collections]
+        if letters:
             raise Leak(self.story(f"dead letters {letters}"))
         shown = await self.reply(200, "GET", "collections", limit=500)
         counts = {c["name"]: c["documents"] for c in shown["items"] if c["name"] in self.oracle.collections}
