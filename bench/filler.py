@@ -3,7 +3,7 @@
 None of them is parsed or embedded, so 100,000 chunks take two minutes, and some more until a graph holds them;
 everything else is as an upload leaves it.
 
-    python -m bench.filler [--chunks 100000]
+    python -m bench.filler [--chunks 100000] [--adopt]
 """
 
 import argparse
@@ -45,12 +45,16 @@ def main() -> None:
     """Fill, unless it is filled."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=100_000)
-    print(filled(parser.parse_args().chunks))
+    parser.add_argument("--adopt", action="store_true", help="take the one that is there, though code has changed")
+    asked = parser.parse_args()
+    if asked.adopt and (found := list(CACHE.glob(f"filled-{asked.chunks}-????????"))):
+        found[0].rename(_folder(asked.chunks))
+    print(filled(asked.chunks))
 
 
 def filled(chunks: int) -> Path:
     """A data folder with that many chunks in the collection `filled`, made when first asked for."""
-    folder = CACHE / f"filled-{chunks}-{state(__file__, mixing.__file__, store.__file__)}"
+    folder = _folder(chunks)
     if not folder.is_dir():
         print(f"filling {folder} with {chunks} chunks (once)", flush=True)
         for outdated in CACHE.glob(f"filled-{chunks}-*"):
@@ -62,6 +66,10 @@ def filled(chunks: int) -> Path:
         making.rename(folder)
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
     return folder
+
+
+def _folder(chunks: int) -> Path:
+    return CACHE / f"filled-{chunks}-{state(__file__, mixing.__file__, store.__file__)}"
 
 
 async def _fill(data: Path, chunks: int) -> None:
