@@ -1,5 +1,7 @@
 """What is large costs memory by the slice, not by the whole."""
 
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -91,3 +93,25 @@ def _version() -> dict[str, object]:
     counted = {"chunks": 0, "indexed_chunks": 0, "acl_version": 1, "created_at": now()}
     said = {"options": {}, "said": {}, "state": "parsed", "run": "run_1", "number": 1}
     return {"id": "ver_1", "document": "doc_1"} | bytes_ | counted | said
+
+
+FREED = """
+from pathlib import Path
+from muniment.documents.slack import give_back
+
+def held():
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
+
+before = held()
+large = [bytearray(50_000) for _ in range(600)]
+last = bytearray(5_000)
+del large
+give_back()
+print((held() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at /proc")
+def test_holes_below_what_is_held_go_back_to_the_system() -> None:
+    said = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert int(said.stdout) < 8, "MB are held, of 30"

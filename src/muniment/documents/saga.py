@@ -1,5 +1,6 @@
 """The ingestion of a version: parse, chunk, embed, index, and what is left when it stops."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -18,6 +19,7 @@ from muniment.documents.indexing import point_payload
 from muniment.documents.ingest_store import AT_WORK, Work
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.pool import Parsers
+from muniment.documents.slack import give_back
 from muniment.documents.target import Target, Targets
 from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.guard import only_problems
@@ -26,6 +28,8 @@ from muniment.kernel.problems import Problem, Unavailable
 
 _SHORT_CHARACTERS = 200_000
 """A text up to this is chunked in the breath in which it was parsed: one commit notes both."""
+
+_MANY_CHUNKS = 5_000
 
 _failed = Counter("muniment_documents_failed", "Versions that were given up.", ["problem"])
 _seconds = Histogram("muniment_documents_step_seconds", "How long the steps of an ingestion take.", ["step"])
@@ -181,6 +185,8 @@ class Ingestion:
     async def _index(self, job: Job, work: Work, target: Target, draft: Draft) -> bool:
         """Embed and upsert, slice by slice; false when the version is gone."""
         payload = point_payload(work.document, draft.seen, work.version)
+        if draft.chunks - draft.indexed > _MANY_CHUNKS:  # its text and all that was made of it are let go by now
+            await asyncio.to_thread(give_back)
         known: dict[str, UUID] = {}
         if work.document.current is not None and draft.indexed < draft.chunks:
             async with self._database.read() as connection:
