@@ -18,6 +18,7 @@ from muniment.kernel.local import local
 from muniment.kernel.model import Nothing
 from muniment.models.bert import read_bert
 from muniment.models.contract import (
+    AddEvent,
     AddModel,
     EmbeddingFiles,
     FileRef,
@@ -49,6 +50,9 @@ class ReadyModels:
         if request.name not in self.files:
             raise ModelMissing("no such model")
         yield self.files[request.name]
+
+    async def bring(self, request: AddModel) -> Stream[AddEvent]:
+        yield await self.add(request)
 
     async def add(self, request: AddModel) -> ModelInfo:
         raise ModelMissing(request.path)
