@@ -33,13 +33,28 @@ class _Found(NamedTuple):
     scores: list[float]
 
 
+class _Candidates:
+    """The points so far, each in its place; by number, since Python takes long to compare UUIDs."""
+
+    def __init__(self) -> None:
+        self.ids: list[UUID] = []
+        self._places: dict[int, int] = {}
+
+    def place(self, point: UUID) -> int:
+        """Of a point that may be new."""
+        place = self._places.setdefault(point.int, len(self.ids))
+        if place == len(self.ids):
+            self.ids.append(point)
+        return place
+
+
 def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     """One batch brings the candidates, a second, over them alone, the scores that the first did not bring."""
     corpus = index.memory.corpus(index.shard, condition)
     sides = _sides(index, asked, corpus)
-    places: dict[UUID, int] = {}
-    lists = _found(index, [(side, corpus.allowed, asked.pool) for side in sides], places)
-    ids = list(places)
+    candidates = _Candidates()
+    lists = _found(index, [(side, corpus.allowed, asked.pool) for side in sides], candidates)
+    ids = candidates.ids
     signals = signals_of(asked)
     scores = np.zeros((len(signals), len(ids)), np.float32)
     rest = []
@@ -51,7 +66,7 @@ def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
             if len(missing):
                 points = EdgeFilter(must=[HasIdCondition({ids[place] for place in missing})])
                 rest.append((side, points, len(missing)))
-    for (side, _, _), found in zip(rest, _found(index, rest, places), strict=True):
+    for (side, _, _), found in zip(rest, _found(index, rest, candidates), strict=True):
         scores[signals.index(side.signal), found.places] = found.scores
     full = any(len(found.places) == asked.pool for found in lists)
     return Gathered(ids, index.memory.homes(index.shard, ids), signals, scores, full)
@@ -72,9 +87,9 @@ def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
 
 
 def _found(
-    index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]], places: dict[UUID, int]
+    index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]], candidates: _Candidates
 ) -> list[_Found]:
-    """Without payload, which is slow to read; points that are new have their places from now on."""
+    """Without payload, which is slow to read."""
     if not asked:
         return []
     requests = [
@@ -83,9 +98,7 @@ def _found(
     ]
     found = index.shard.query_batch(QueryBatchRequest(requests))
     return [
-        _Found(
-            [places.setdefault(uuid(point.id), len(places)) for point in points], [point.score for point in points]
-        )
+        _Found([candidates.place(uuid(point.id)) for point in points], [point.score for point in points])
         for points in found
     ]
 

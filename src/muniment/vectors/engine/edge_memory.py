@@ -72,7 +72,7 @@ class Memory:
     def __init__(self) -> None:
         self._corpora: dict[Filter, Corpus] = {}
         self._terms: dict[UUID, Terms] = {}
-        self._homes: dict[UUID, Home] = {}
+        self._homes: dict[int, Home] = {}
         self._written = 0
 
     def clear(self) -> None:
@@ -93,7 +93,7 @@ class Memory:
             if not corpus.whole and corpus.ids.isdisjoint(ids)
         }
         for point in ids:
-            self._homes.pop(point, None)
+            self._homes.pop(point.int, None)
             self._terms.pop(point, None)
 
     def corpus(self, shard: EdgeShard, condition: Filter) -> Corpus:
@@ -120,11 +120,11 @@ class Memory:
     def homes(self, shard: EdgeShard, ids: Iterable[UUID]) -> list[Home]:
         """Where each point is from; a payload is slow to read."""
         asked = list(ids)
-        unknown = [point for point in asked if point not in self._homes]
+        unknown = [point for point in asked if point.int not in self._homes]
         if len(self._homes) + len(unknown) > _MOST_HOMES:
             self._homes.clear()
             unknown = asked
         for record in shard.retrieve(list(unknown), list(Home._fields), False) if unknown else ():
             assert record.payload is not None
-            self._homes[uuid(record.id)] = Home(**{name: record.payload[name] for name in Home._fields})
-        return [self._homes[point] for point in asked]
+            self._homes[uuid(record.id).int] = Home(**{name: record.payload[name] for name in Home._fields})
+        return [self._homes[point.int] for point in asked]
