@@ -1,6 +1,7 @@
 import asyncio
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -247,15 +248,36 @@ async def test_alembic_is_not_imported_when_there_is_nothing_to_do(sqlite_url):
     assert await child.wait() == 0
 
 
-async def test_a_mark_moves_with_every_commit_and_with_nothing_else(database_url):
+async def test_a_mark_moves_with_every_change_and_with_nothing_else(database_url):
     async with open_ledger(database_url) as ledger:
+        async with ledger.database.write() as writing:
+            await writing.execute(insert(LINES), {"name": "first", "amount": 1})
         before = await ledger.database.mark()
         async with ledger.database.read() as reading:
             await reading.scalar(select(func.count()).select_from(LINES))
         assert await ledger.database.mark() == before
+        if ledger.database.dialect == "sqlite":  # PostgreSQL counts every transaction that might have written
+            async with ledger.database.write() as looking:
+                await looking.execute(update(LINES).where(LINES.c.name == "nobody").values(amount=2))
+            assert await ledger.database.mark() == before
         async with ledger.database.write() as writing:
             await writing.execute(insert(LINES), {"name": "a", "amount": 1})
         assert await ledger.database.mark() != before
+
+
+async def test_a_mark_moves_after_a_change_that_was_rolled_back(sqlite_url):
+    async with open_ledger(sqlite_url) as ledger:
+        with suppress(LookupError):
+            async with ledger.database.write() as writing:
+                await writing.execute(insert(LINES), {"name": "a", "amount": 1})
+                raise LookupError
+        marks = [await ledger.database.mark()]
+        async with ledger.database.write() as writing:
+            await writing.execute(update(LINES).values(amount=2))
+        marks.append(await ledger.database.mark())
+        async with ledger.database.write() as writing:
+            await writing.execute(insert(LINES), {"name": "b", "amount": 1})
+        assert await ledger.database.mark() not in marks
 
 
 async def test_a_mark_moves_when_who_commits_is_cancelled(database_url):

@@ -18,8 +18,7 @@ def backoff_seconds(attempt: int, *, first: float = 2.0, most: float = 300.0) ->
 
     Chance keeps those who failed together from coming back together.
     """
-    whole = min(most, first * 2.0 ** min(attempt - 1, 30))
-    return whole * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, guards nothing
+    return min(most, first * 2.0 ** min(attempt - 1, 30)) * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 async def repeat(

@@ -66,12 +66,11 @@ class Database:
         self, dialect: Literal["sqlite", "postgresql"], *, readers: AsyncEngine, writers: AsyncEngine
     ) -> None:
         self.dialect = dialect
-        self._readers = readers
-        self._writers = writers
-        self._life, self._writes = new_id("life"), 0
+        self._readers, self._writers = readers, writers
+        self._life, self._writes, self._rows = new_id("life"), 0, 0
 
     async def mark(self) -> str:
-        """Equal marks mean that nothing was committed between them: a file is written by one process alone."""
+        """Equal marks mean that no row was changed between them: a file is written by one process alone."""
         if self.dialect == "sqlite":
             return f"{self._life}.{self._writes}"
         async with self.read() as connection:
@@ -91,17 +90,24 @@ class Database:
         SQLite has one writer at a time, and the others wait, so keep network calls out of the body.
         IntegrityError comes through for stores to catch: outside the body, which PostgreSQL has given up.
         """
-        hooks: list[Callable[[], None]] = []
+        hooks, changed = list[Callable[[], None]](), True
         try:
             with _plain():
                 async with _connected(self._writers) as connection:
                     connection.info[_HOOKS] = hooks
                     yield connection
+                    changed = await self._changed(connection)
                     await connection.commit()
         finally:  # and not before the connection is given back: a commit goes on when its caller is cancelled
-            self._writes += 1
+            self._writes += changed
         for hook in hooks:
             hook()
+
+    async def _changed(self, connection: AsyncConnection) -> bool:
+        """Whether SQLite has changed a row: who looks for work each second, and finds none, moves no mark."""
+        driver = (await connection.get_raw_connection()).driver_connection
+        before, self._rows = self._rows, getattr(driver, "total_changes", 0)
+        return self._rows != before
 
 
 @asynccontextmanager

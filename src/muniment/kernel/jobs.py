@@ -186,15 +186,14 @@ class Jobs:
 
     async def end_leases(self) -> None:
         """Take up at once what a killed worker left: for whoever knows that no other worker is alive."""
-        running = update(self.table).where(self.table.c.state == "running")
+        running = update(self.table).where(self.table.c.state == "running").values(leased_until=now())
         async with self.database.write() as connection:
-            await connection.execute(running.values(leased_until=now()))
+            await connection.execute(running)
 
     async def progress(self, job_id: str, done: int, total: int) -> None:
         """Note, in a transaction of its own, how far a running job is."""
-        values = {"progress_done": done, "progress_total": total}
         async with self.database.write() as connection:
-            await self._change(connection, job_id, ("running",), values)
+            await self._change(connection, job_id, ("running",), {"progress_done": done, "progress_total": total})
 
     async def _change(
         self, connection: AsyncConnection, job_id: str, states: Iterable[JobState], values: dict[str, Any]

@@ -19,8 +19,7 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module. Events are short fixed words; what varies goes into fields; secrets go nowhere."""
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
-    return logger
+    return structlog.stdlib.get_logger(name)
 
 
 def configure_logs(level: str, form: LogFormat) -> None:

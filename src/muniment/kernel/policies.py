@@ -27,9 +27,8 @@ def retrying(contract: type[T], service: T, *, attempts: int = 3, first_seconds:
                     return await call(request)
                 except Problem as problem:
                     wait = problem.retry_after_seconds or backoff_seconds(attempt, first=first_seconds)
-                    if not problem.retryable or isinstance(problem, DeadlineExceeded):
-                        raise
-                    if wait >= remaining_seconds():
+                    late = isinstance(problem, DeadlineExceeded) or wait >= remaining_seconds()
+                    if late or not problem.retryable:
                         raise
                 await asyncio.sleep(wait)
             return await call(request)
