@@ -38,7 +38,7 @@ class RetrievalSettings(RoomSettings):
         ge=0,
         le=4096,
         description="Memory for answers that may be asked for again, in MB (0: none are kept); any write or "
-        "change of rights empties it.",
+        "change of rights empties it. An eighth more holds what was found, for when the index is down.",
     )
     reranker: Literal["builtin", "cross-encoder", "http"] = Field(
         default="builtin",
