@@ -280,6 +280,21 @@ async def test_a_mark_moves_after_a_change_that_was_rolled_back(sqlite_url):
         assert await ledger.database.mark() not in marks
 
 
+async def test_a_mark_moves_on_a_new_connection_that_counts_from_the_start(sqlite_url):
+    async with open_ledger(sqlite_url) as ledger:
+        marks = []
+        for name in ("a", "b", "c"):
+            with suppress(LookupError):
+                async with ledger.database.write() as lost:
+                    await lost.execute(select(LINES))
+                    await lost.invalidate()
+                    raise LookupError
+            async with ledger.database.write() as writing:
+                await writing.execute(insert(LINES), {"name": name, "amount": 1})
+            marks.append(await ledger.database.mark())
+        assert len(set(marks)) == len(marks)
+
+
 async def test_a_mark_moves_when_who_commits_is_cancelled(database_url):
     async with open_ledger(database_url) as ledger:
         marks = [await ledger.database.mark()]

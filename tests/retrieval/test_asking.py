@@ -5,6 +5,7 @@ import pytest
 from kit.office import Office
 from muniment.collections.contract import IndexRef, Ranking
 from muniment.kernel.caller import calling_as
+from muniment.kernel.problems import Throttled
 from muniment.retrieval.contract import Hits, Mode, Search
 from muniment.vectors.contract import TermWeights, WeighTerms
 from retrieval.conftest import retrieval_over
@@ -87,6 +88,21 @@ async def test_a_slip_in_a_word_that_nobody_visible_knows_is_mended_by_meaning_a
     healthy = await search(office, "restart a probe")
     assert [hit.chunk.id for hit in healthy.hits] == [hit.chunk.id for hit in found.hits]
     assert [hit.score for hit in healthy.hits] == [hit.score for hit in found.hits]
+
+
+async def test_what_was_found_stands_where_a_slip_cannot_be_asked_about(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.put("ada", "a.md", "To restart a probe, hold its key.")
+
+    async def busy(_: WeighTerms) -> TermWeights:
+        raise Throttled("too many wait", retry_after_seconds=1)
+
+    monkeypatch.setattr(office.vectors, "weigh", busy)
+    found = await search(office, "restrat a probe")
+    assert (keys(found), found.corrected, found.degraded) == (["a.md"], None, ())
+    with pytest.raises(Throttled):
+        await search(office, "restrat zzzz", mode="keyword")
 
 
 async def test_a_word_that_is_known_but_not_in_what_was_found_is_no_slip(office: Office) -> None:

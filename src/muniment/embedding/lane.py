@@ -95,7 +95,9 @@ class Lane:
     async def work(self) -> None:
         """Run batches until cancelled; whoever still waits then is told so."""
         try:
-            await asyncio.gather(*(self._batch_by_batch() for _ in range(self._runs)))
+            async with asyncio.TaskGroup() as running:
+                for _ in range(self._runs):
+                    running.create_task(self._batch_by_batch())
         finally:
             for call in self._calls:
                 if not call.done.done():

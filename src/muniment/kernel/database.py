@@ -22,7 +22,7 @@ from muniment.kernel.migrations import upgrade
 from muniment.kernel.problems import Invalid, Problem, Unavailable
 
 _READERS, _READER_STATEMENTS = 8, 128
-_HOOKS = "after_commit"
+_HOOKS, _CHANGES = "after_commit", "changes"
 
 
 class ReadOnly(Problem, status=500):
@@ -67,7 +67,7 @@ class Database:
     ) -> None:
         self.dialect = dialect
         self._readers, self._writers = readers, writers
-        self._life, self._writes, self._rows = new_id("life"), 0, 0
+        self._life, self._writes = new_id("life"), 0
 
     async def mark(self) -> str:
         """Equal marks mean that no row was changed between them: a file is written by one process alone."""
@@ -105,9 +105,10 @@ class Database:
 
     async def _changed(self, connection: AsyncConnection) -> bool:
         """Whether SQLite has changed a row: who looks for work each second, and finds none, moves no mark."""
-        driver = (await connection.get_raw_connection()).driver_connection
-        before, self._rows = self._rows, getattr(driver, "total_changes", 0)
-        return self._rows != before
+        changes = getattr((await connection.get_raw_connection()).driver_connection, "total_changes", 0)
+        # It counts for itself, and what is noted with a connection is forgotten with it.
+        before, connection.info[_CHANGES] = connection.info.get(_CHANGES), changes
+        return before != changes
 
 
 @asynccontextmanager

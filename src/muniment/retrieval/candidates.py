@@ -104,7 +104,8 @@ def _order(
     ids = [chunk_id(point) for candidates in found for point in candidates.ids]
     documents = [document for candidates in found for document in candidates.documents]
     homes = [collection for candidates in found for collection in candidates.collections]
-    by_home = np.array([priors.get(home, weights.prior) for home in homes]) if priors else None
+    told = bool(priors) and len(homes) == len(ids)  # an older vectors room names no collections
+    by_home = np.array([priors.get(home, weights.prior) for home in homes]) if told else None
     return ranked(ids, columns, judged(columns, documents, weights, priors=by_home), explain=explain)
 
 

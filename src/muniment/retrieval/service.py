@@ -9,7 +9,7 @@ from muniment.embedding.contract import Embedding, EmbedQueries
 from muniment.kernel.caller import caller
 from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
-from muniment.kernel.problems import Problem, Unavailable
+from muniment.kernel.problems import Problem, Throttled, Unavailable
 from muniment.models.contract import ModelBroken, ModelMissing
 from muniment.retrieval.candidates import Look, ordered, reads_any
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
@@ -114,17 +114,25 @@ class HybridRetrieval:
             vectors = await self._embedded(request, scope, degraded)
         look = Look(_wide(request, said), scope, vectors, said.phrases)
         hits = await self._judged(look, steps, degraded) if caller().tokens else []
-        mended = await self._mended(look, said, hits, steps)
-        better = await self._judged(mended, steps, degraded) if mended is not None else []
+        mended, better = None, list[Hit]()
+        try:
+            mended = await self._mended(look, said, hits, steps, degraded)
+            better = await self._judged(mended, steps, degraded) if mended is not None else []
+        except (Throttled, EngineDown, Unavailable) as busy:
+            if not hits:
+                raise
+            _log.info("not asked again without its slips", detail=busy.detail)
         return Hits(
             hits=tuple(better or hits)[: request.limit],
             took_ms=steps.took_ms,
             timings=steps.timings,
             corrected=mended.request.query if better and mended is not None else None,
-            degraded=tuple(degraded),
+            degraded=tuple(dict.fromkeys(degraded)),
         )
 
-    async def _mended(self, look: Look, said: Unquoted, hits: Sequence[Hit], steps: Steps) -> Look | None:
+    async def _mended(
+        self, look: Look, said: Unquoted, hits: Sequence[Hit], steps: Steps, degraded: list[str]
+    ) -> Look | None:
         """What was probably meant: without quotes that mention where nothing was found, or without a slip."""
         request = look.request
         if not caller().tokens:
@@ -139,7 +147,7 @@ class HybridRetrieval:
             return None
         request = request.model_copy(update={"query": query})
         with steps.of("embed"):
-            vectors = await self._embedded(request, look.scope, [])
+            vectors = await self._embedded(request, look.scope, degraded)
         return look._replace(request=request, vectors=vectors)
 
     async def _without_likely_slips(self, look: Look, hits: Sequence[Hit]) -> str | None:
@@ -251,6 +259,6 @@ class HybridRetrieval:
 
 def _wide(request: Search, said: Unquoted) -> Search:
     """Enough hits to tell a slip by, however few are wanted: the first of ten is the first of one."""
-    if request.mode != "hybrid" or said.phrases:
+    if request.mode != "hybrid" or said.phrases or request.group_by:
         return request
     return request.model_copy(update={"limit": max(request.limit, LOOKED_AT)})

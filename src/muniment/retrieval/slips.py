@@ -54,7 +54,7 @@ def suspects(query: str, hits: Sequence[Hit], language: str | None) -> tuple[str
 
 def mended_from(query: str, hits: Sequence[Hit], unknown: Sequence[str], language: str | None) -> str | None:
     """The query as it was probably meant, by the words of what was found."""
-    return mended(query, unknown, map(_said, hits[:_READ]), language)
+    return mended(query, unknown, map(_said, hits[:LOOKED_AT]), language)
 
 
 def _said(passage: Passage | Hit) -> str:

@@ -1,4 +1,4 @@
-"""Builds an indexed shard, or indexes the tail of one: `python -m …builder FD PARENT SHARD LOG ABOUT NICENESS`.
+"""Builds an indexed shard, or extends one: `python -m …builder FD PARENT SHARD LOG ABOUT NICENESS [extend]`.
 
 It runs on what the machine has to spare and dies with its parent; whatever it leaves is cleared.
 """
@@ -24,11 +24,11 @@ _FLUSH_POINTS = 4096
 class Build:
     """A shard in the making."""
 
-    def __init__(self, folder: Path, log: Path, about: layout.About) -> None:
-        """Where the folder is there, it holds a copy of the shard as it was when the log begins."""
+    def __init__(self, folder: Path, log: Path, about: layout.About, *, extends: bool) -> None:
+        """One that `extends` finds a copy of the shard as it was when the log begins, any other no folder."""
         self._folder = folder
         config = indexed(about.dimensions, quantized=about.quantized)
-        if folder.is_dir():
+        if extends:
             self._shard = EdgeShard.load(str(folder), config)
         else:
             folder.mkdir()
@@ -71,10 +71,10 @@ class Build:
 
 async def main(arguments: list[str]) -> None:
     """Serve until the parent closes the socket."""
-    channel, parent, folder, log, about, niceness = arguments
+    channel, parent, folder, log, about, niceness, *how = arguments
     os.nice(int(niceness))
     reader, writer = await connected(channel, parent)
-    build = Build(Path(folder), Path(log), layout.About.model_validate_json(about))
+    build = Build(Path(folder), Path(log), layout.About.model_validate_json(about), extends=bool(how))
     answers = {"follow": build.follow, "optimize": build.optimize, "finish": build.finish}
     await serve(reader, writer, answers, between=lambda: None)
 

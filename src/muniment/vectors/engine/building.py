@@ -112,7 +112,8 @@ class IndexedCopies:
         except (Problem, OSError) as failure:
             reason = failure.detail if isinstance(failure, Problem) else str(failure)
             self._processes.remarks[index] = {"problem": f"the indexed copy was given up: {reason}"}
-            self._anew.add(index)
+            if not build.lacked_room:
+                self._anew.add(index)
             self._not_before[index] = time.monotonic() + self._retry_seconds
             _log.warning("indexed copy given up", index=index, reason=reason, again_in=self._retry_seconds)
 
@@ -156,6 +157,7 @@ class _Build:
         self._successor: Supervisor | None = None
         self._past: Route | None = None
         self.process_id: int | None = None
+        self.lacked_room = False
 
     def _may_extend(self, tail: int | None) -> bool:
         return (
@@ -190,6 +192,7 @@ class _Build:
         least = needed + self._terms.least_free_bytes
         free = _free_bytes(self._folder)
         if free < least:
+            self.lacked_room = True
             raise Unavailable(f"the disk has {free // 1_000_000} MB free and it needs {least // 1_000_000} MB")
 
     async def _make(self) -> None:
@@ -200,7 +203,8 @@ class _Build:
             await self._begin()
         folder, log = self._folder / self._about.shard, self._folder / layout.log_of(self._about.shard)
         about, niceness = self._about.model_dump_json(), str(self._terms.niceness)
-        async with spawned(_BUILDER, str(folder), str(log), about, niceness, patience=0) as process:
+        how = (about, niceness, "extend") if self.extends else (about, niceness)
+        async with spawned(_BUILDER, str(folder), str(log), *how, patience=0) as process:
             self.process_id = process.process.pid
             if not self.extends:
                 await self._copy(process)

@@ -42,7 +42,7 @@ class Mirror:
     def __init__(self, source: Path, copy: Path) -> None:
         self._source = source
         self._copy = copy
-        self._since = 0
+        self._since = time.time_ns() - _CLOCK_NANOSECONDS  # before the first flush, however late `take` begins
         self._states: dict[Path, _State] = {}
         self._vanished = False
         self._stopped = Event()
@@ -50,7 +50,8 @@ class Mirror:
     def take(self) -> None:
         """Copy what there is; some of it is torn, for it is written to."""
         self._copy.mkdir()
-        self._since = time.time_ns() - _CLOCK_NANOSECONDS if _notes_mapped_writes(self._copy) else 0
+        if not _notes_mapped_writes(self._copy):
+            self._since = 0
         self._folder(self._source, self._copy)
 
     def renew(self) -> None:
@@ -82,17 +83,18 @@ class Mirror:
             _remove(copy / name)
 
     def _file(self, source: Path, copy: Path) -> None:
-        found = source.stat()
-        now = _State(found.st_ino, found.st_size, found.st_blocks, found.st_mtime_ns)
-        before = self._states.get(copy)
-        if now == before and now.touched < self._since:
-            return
-        grew = before is not None and before.grew_to(now)
-        how = os.O_RDWR | os.O_CREAT | (0 if grew else os.O_TRUNC)
-        with _opened(source, os.O_RDONLY) as reading, _opened(copy, how) as writing:
-            os.ftruncate(writing, now.size)
-            for start, end in _filled(reading, now.size):
-                self._blocks(reading, writing, start, end, compared=grew)
+        with _opened(source, os.O_RDONLY) as reading:
+            found = os.fstat(reading)  # of what is read, whatever has its name meanwhile
+            now = _State(found.st_ino, found.st_size, found.st_blocks, found.st_mtime_ns)
+            before = self._states.get(copy)
+            if now == before and now.touched < self._since:
+                return
+            grew = before is not None and before.grew_to(now)
+            how = os.O_RDWR | os.O_CREAT | (0 if grew else os.O_TRUNC)
+            with _opened(copy, how) as writing:
+                os.ftruncate(writing, now.size)
+                for start, end in _filled(reading, now.size):
+                    self._blocks(reading, writing, start, end, compared=grew)
         self._states[copy] = now
 
     def _blocks(self, reading: int, writing: int, start: int, end: int, *, compared: bool) -> None:
