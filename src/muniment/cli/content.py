@@ -192,6 +192,6 @@ def _conclude(answer: dict[str, Any], question: str) -> None:
 
 def _warn(degraded: list[str]) -> None:
     if "cache" in degraded:
-        err.print(plain("degraded: the index is down; this is what it found before", "yellow"))
+        err.print(plain("degraded: search is down; this is what it found before", "yellow"))
     elif degraded:
         err.print(plain(f"degraded: answered without {', '.join(degraded)}; the server's log says why", "yellow"))

@@ -91,10 +91,8 @@ class Hits(Model):
     `corrected` is the query that was looked for instead: without a slip of the pen in a word that nothing visible
     holds, or without quotes that nothing says.
 
-    `degraded` lists what was missing (`dense`, `rerank`, `history`); `cache`: the engine is down, and this is what
-    it said last of what is still current, as the caller may read it now.
-
-    `timings` are the milliseconds of each step: `scope`, `embed`, `engine`, `fuse`, `rerank`, `hydrate`, `cache`.
+    `degraded` lists what was missing (`dense`, `rerank`, `history`); `cache`: a part that searching needs is down,
+    and this is what was found last of what is still current, as the caller may read it now.
     """
 
     hits: tuple[Hit, ...]

@@ -1,6 +1,5 @@
 """BM25 in Lucene's form, split in two: the saturated term frequency is stored, the engine brings the IDF."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
@@ -49,7 +48,7 @@ def of_query(terms: Iterable[int]) -> Keywords:
 
 def idf(points: int, holders: int) -> float:
     """How rare a term is that `holders` of `points` points hold."""
-    return math.log(1 + (points - holders + 0.5) / (holders + 0.5))
+    return float(idfs(points, np.array(holders)))
 
 
 def idfs(points: int, holders: NDArray[np.int64]) -> NDArray[np.float64]:

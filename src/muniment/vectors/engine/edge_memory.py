@@ -16,7 +16,7 @@ from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_point import named, uuid
 from muniment.vectors.engine.engine import KEYWORDS, Home
 
-Terms = NDArray[np.uint32]
+TermIds = NDArray[np.uint32]
 
 _SAMPLE_POINTS = 1024
 """IDF then tells what one point in 1,000 holds from what none does; all points, exactly, where they are fewer."""
@@ -41,7 +41,7 @@ class Corpus:
     one.
     """
 
-    def __init__(self, shard: EdgeShard, condition: Filter, ids: Sequence[UUID], terms: Sequence[Terms]) -> None:
+    def __init__(self, shard: EdgeShard, condition: Filter, ids: Sequence[UUID], terms: Sequence[TermIds]) -> None:
         self.ids = frozenset(ids)
         self.whole = len(ids) < _SAMPLE_POINTS
         held = np.concatenate(terms) if terms else np.empty(0, np.uint32)
@@ -53,7 +53,7 @@ class Corpus:
         counted = CountRequest(exact=False, filter=visible)
         self.few = self.whole or shard.count(counted) <= _COMPARED_POINTS
 
-    def holders(self, term_ids: Terms) -> NDArray[np.int64]:
+    def holders(self, term_ids: TermIds) -> NDArray[np.int64]:
         """How many points of the sample hold each term."""
         if not len(self._terms):
             return np.zeros(len(term_ids), np.int64)
@@ -71,7 +71,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._corpora: dict[Filter, Corpus] = {}
-        self._terms: dict[UUID, Terms] = {}
+        self._terms: dict[UUID, TermIds] = {}
         self._homes: dict[int, Home] = {}
         self._written = 0
 
@@ -107,7 +107,7 @@ class Memory:
             known = self._corpora[condition] = Corpus(shard, condition, ids, self._terms_of(shard, ids))
         return known
 
-    def _terms_of(self, shard: EdgeShard, ids: Sequence[UUID]) -> list[Terms]:
+    def _terms_of(self, shard: EdgeShard, ids: Sequence[UUID]) -> list[TermIds]:
         """The terms that each point holds: filters share most of their samples, and 1,000 points take 25 ms."""
         unknown: Sequence[UUID] = [point for point in ids if point not in self._terms]
         if len(self._terms) + len(unknown) > _MOST_TERMS_OF:

@@ -66,7 +66,7 @@ const MISSING = {
   llm: "The language model did not answer: these are quotations.",
   "broken off": "The language model broke off: this answer may lack its end.",
   dense: "Only words were compared: the embedding model is not at hand.",
-  cache: "The index is down: this is what it found before.",
+  cache: "Search is down: this is what it found before.",
 };
 
 /** What was missing when something was found or written, in words. */
