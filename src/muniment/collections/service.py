@@ -37,7 +37,7 @@ from muniment.collections.letters import Letters
 from muniment.identity.contract import Identity, Ids, Subjects
 from muniment.kernel.caller import Caller, caller
 from muniment.kernel.database import Database
-from muniment.kernel.epochs import AsOf
+from muniment.kernel.epochs import AsOf, Latest
 from muniment.kernel.ids import new_id
 from muniment.kernel.model import Nothing, Page, now
 from muniment.kernel.outbox import Outbox
@@ -62,7 +62,7 @@ class SqlCollections(Letters):
         super().__init__(database, outbox)
         self._identity = identity
         self._settings = settings
-        self._known: AsOf[Entitlement] = AsOf()
+        self._known, self._epoch = AsOf[Entitlement](), Latest(database, store.epoch)
 
     async def create(self, request: CreateCollection) -> Collection:
         """A name is taken even where the caller does not see by whom."""
@@ -151,16 +151,15 @@ class SqlCollections(Letters):
         return gone
 
     async def entitle(self, request: Entitle) -> Entitlement:
-        """One small read where the same was asked as of the same epoch."""
+        """The epoch alone is looked at where the same was asked as of it."""
         key = (request.principal, request.clearance, frozenset(request.group_ids))
-        async with self._database.read() as connection:
-            epoch = await store.epoch(connection)
-            known = self._known.get(epoch, key)
-            if known is None:
-                subjects = (request.principal, *request.group_ids)
-                standings = await store.standings_of(connection, subjects)
+        known = self._known.get(await self._epoch.get(), key)
+        if known is None:
+            async with self._database.read() as connection:
+                epoch = await store.epoch(connection)  # of the state that the rest is read from
+                standings = await store.standings_of(connection, (request.principal, *request.group_ids))
                 known = entitled(standings, request.clearance, await store.buried(connection), epoch)
-                self._known.put(epoch, key, known)
+            self._known.put(epoch, key, known)
         return known
 
     async def lookup(self, request: Lookup) -> CollectionRefs:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from pydantic import Field, SecretStr
 
+from muniment.identity import store
 from muniment.identity.contract import Principal
 from muniment.identity.passwords import Passwords
 from muniment.kernel.caller import caller
 from muniment.kernel.database import Database
-from muniment.kernel.epochs import AsOf
+from muniment.kernel.epochs import AsOf, Latest
 from muniment.kernel.model import now
 from muniment.kernel.problems import Invalid, Unauthenticated
 from muniment.kernel.settings import RoomSettings
@@ -59,7 +60,7 @@ class Base:
             passes=settings.password_passes,
             at_once=settings.passwords_at_once,
         )
-        self._known: AsOf[Known] = AsOf()
+        self._known, self._mark = AsOf[Known](), Latest(database, store.mark)
 
 
 def calling_user() -> str:

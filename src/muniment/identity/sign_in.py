@@ -35,14 +35,14 @@ class SignIn(Base):
     """The use cases of sessions and passwords."""
 
     async def authenticate(self, request: Authenticate) -> Principal:
-        """One read of the mark for a credential that is known as of it."""
+        """The mark alone is looked at for a credential that is known as of it."""
         key = digest(request.credential)
-        async with self._database.read() as connection:
-            mark = await store.mark(connection)
-            known = self._known.get(mark, key)
-            if known is None:
+        known = self._known.get(await self._mark.get(), key)
+        if known is None:
+            async with self._database.read() as connection:
+                mark = await store.mark(connection)  # of the state that the rest is read from
                 known = await self._look_up(connection, request.credential, mark.epoch)
-                self._known.put(mark, key, known)
+            self._known.put(mark, key, known)
         if known.until is not None and known.until <= self._now():
             raise _refused()
         return known.principal

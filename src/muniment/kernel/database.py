@@ -69,10 +69,15 @@ class Database:
         self._readers, self._writers = readers, writers
         self._life, self._writes = new_id("life"), 0
 
+    @property
+    def own_mark(self) -> str | None:
+        """The mark, where it is known unasked: a file is written by one process alone."""
+        return f"{self._life}.{self._writes}" if self.dialect == "sqlite" else None
+
     async def mark(self) -> str:
-        """Equal marks mean that no row was changed between them: a file is written by one process alone."""
-        if self.dialect == "sqlite":
-            return f"{self._life}.{self._writes}"
+        """Equal marks mean that no row was changed between them."""
+        if (own := self.own_mark) is not None:
+            return own
         async with self.read() as connection:
             return str(await connection.scalar(text("SELECT pg_current_snapshot()")))
 

@@ -1,7 +1,11 @@
-"""What was worked out as of an epoch, and is forgotten when the epoch moves."""
+"""What was worked out as of an epoch, forgotten when it moves, and the epoch, read where it may have moved."""
 
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.kernel.database import Database
 
 V = TypeVar("V")
 
@@ -27,3 +31,19 @@ class AsOf(Generic[V]):
             if len(self._values) >= self._most:
                 self._values.clear()
             self._values[key] = value
+
+
+class Latest(Generic[V]):
+    """What one read of a database gives, such as the epoch; read again only where a row may have changed since."""
+
+    def __init__(self, database: Database, read: Callable[[AsyncConnection], Awaitable[V]]) -> None:
+        self._database, self._read = database, read
+        self._known: tuple[str | None, V] | None = None
+
+    async def get(self) -> V:
+        """As of now: every change that was acknowledged before is seen."""
+        mark, known = self._database.own_mark, self._known  # before the read: who is overtaken reads once more
+        if known is None or mark is None or known[0] != mark:
+            async with self._database.read() as connection:
+                known = self._known = mark, await self._read(connection)
+        return known[1]

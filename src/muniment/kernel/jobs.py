@@ -163,13 +163,7 @@ class Jobs:
 
         Raises JobMissing.
         """
-        fresh = {
-            "state": "queued",
-            "attempts": 0,
-            "problem": None,
-            "ended_at": None,
-            "next_attempt_at": now(),
-        }
+        fresh = {"state": "queued", "attempts": 0, "problem": None, "ended_at": None, "next_attempt_at": now()}
         await self._change(connection, job_id, ("failed", "cancelled"), fresh)
         after_commit(connection, self.stirred.set)
         return await self.get(connection, job_id)
@@ -234,9 +228,7 @@ class Worker:
         first_retry_seconds: float = 2.0,
         poll_seconds: float = 1.0,
     ) -> None:
-        self._jobs = jobs
-        self._handlers = handlers
-        self._concurrency = concurrency
+        self._jobs, self._handlers, self._concurrency = jobs, handlers, concurrency
         self._lease = timedelta(seconds=lease_seconds)
         self._first_retry_seconds = first_retry_seconds
         self._poll_seconds = min(poll_seconds, lease_seconds / 3)

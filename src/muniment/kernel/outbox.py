@@ -121,12 +121,9 @@ class Dispatcher:
         patience_seconds: float = 30.0,
         poll_seconds: float = 1.0,
     ) -> None:
-        self._outbox = outbox
-        self._subscribers = subscribers
-        self._max_attempts = max_attempts
-        self._first_retry_seconds = first_retry_seconds
-        self._patience_seconds = patience_seconds
-        self._poll_seconds = poll_seconds
+        self._outbox, self._subscribers = outbox, subscribers
+        self._max_attempts, self._first_retry_seconds = max_attempts, first_retry_seconds
+        self._patience_seconds, self._poll_seconds = patience_seconds, poll_seconds
         self._taken: dict[str, set[int]] = {}
 
     async def run(self) -> None:

@@ -23,12 +23,8 @@ from muniment.kernel.tracing import continuing, spanned
 HEARTBEAT_SECONDS = 15.0
 _log = get_logger(__name__)
 _served = Counter("muniment_http_requests_total", "HTTP answers", ["route", "status"])
-_seconds = Histogram(
-    "muniment_http_seconds",
-    "Time to answer",
-    ["route"],
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1, 3, 10, 30),
-)
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1, 3, 10, 30)
+_seconds = Histogram("muniment_http_seconds", "Time to answer", ["route"], buckets=_BUCKETS)
 
 
 class NotAllowed(Problem, status=405):
