@@ -11,7 +11,6 @@ from muniment.retrieval.constants import DEFAULTS, RankingWeights
 GRID: Mapping[str, tuple[float, ...]] = {
     "words": (0.2, 0.4, 0.6, 0.8),
     "grams": (0.6, 0.75, 0.9, 1.2),
-    "document": (0, 0.3, 0.5, 0.7),
     "base": (0.4, 0.5, 0.6, 0.8),
     "slope": (0.6, 0.9, 1.2, 1.5),
     "near": (0.45, 0.5, 0.55, 0.6),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from muniment.kernel.caller import caller
 from muniment.retrieval.constants import DEFAULTS, RRF_K, RankingWeights
-from muniment.retrieval.ranking import judged
+from muniment.retrieval.ranking import judged, whole
 from muniment.vectors.contract import GatherCandidates, Vectors
 
 LIST = 100
@@ -46,8 +46,15 @@ def searched(asked: Asked) -> Sequence[str]:
 
 
 def reckoned(weights: RankingWeights = DEFAULTS) -> Order:
-    """As the second stage would order them with these constants."""
-    return lambda asked: _first(asked, judged(asked.signals, asked.documents, weights).scores)
+    """As the second stage would order the documents with these constants."""
+
+    def order(asked: Asked) -> Sequence[str]:
+        first, signals = whole(asked.signals, asked.documents)
+        names = [asked.documents[place] for place in first]
+        best = np.argsort(-judged(signals, names, weights).scores, kind="stable")[:TOP]
+        return [names[place] for place in best]
+
+    return order
 
 
 def by(signal: str) -> Order:

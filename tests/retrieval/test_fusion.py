@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.retrieval.fusion import alone, merge
+from muniment.retrieval import fusion
+from muniment.retrieval.fusion import Ranked, by_documents, merge
+
+
+def alone(mode, scores, document="d"):
+    return fusion.alone(mode, scores, dict.fromkeys(scores, document))
+
 
 SCORES = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 40), max_size=8)
 
@@ -37,6 +43,30 @@ def test_orders_of_several_indexes_become_one():
 def test_what_two_orders_have_in_common_is_before_what_leads_one():
     first, second = alone("keyword", {"a": 9.0, "c": 8.0}), alone("keyword", {"b": 9.0, "c": 8.0})
     assert merge([first, second])[0].id == "c"
+
+
+def place(name, document, score):
+    return Ranked(name, document, score, None, None)
+
+
+def test_passages_stand_where_their_documents_stand_and_within_them_in_their_own_order():
+    passages = [place("b", "one", 0.9), place("a", "other", 0.8), place("c", "other", 0.7), place("d", "one", 0.1)]
+    found = by_documents(passages, [place("other", "other", 0.6), place("one", "one", 0.4)])
+    assert [(r.id, r.score) for r in found] == [("a", 0.6), ("c", 0.6), ("b", 0.4), ("d", 0.4)]
+
+
+def test_passages_of_a_document_share_its_rank_among_several_indexes():
+    """Else a document of many passages would put off all that comes after it in its index."""
+    long = by_documents(
+        [place(name, "long", 0.5) for name in "abc"] + [place("d", "second", 0.4)],
+        [place("long", "long", 0.9), place("second", "second", 0.8)],
+    )
+    other = by_documents(
+        [place("x", "x", 0.5), place("y", "y", 0.4)], [place("x", "x", 0.9), place("y", "y", 0.8)]
+    )
+    merged = merge([long, other])
+    assert {r.id for r in merged[:4]} == {"a", "b", "c", "x"}
+    assert {r.score for r in merged if r.id in "dy"} == {merged[4].score}
 
 
 @pytest.mark.parametrize("mode", ["dense", "keyword"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.retrieval.constants import RankingWeights
-from muniment.retrieval.ranking import judged
+from muniment.retrieval.ranking import judged, whole
 
 SIDES = ("dense", "words", "grams")
 NEAR = 0.8
@@ -67,6 +67,29 @@ def test_a_passage_gains_by_its_documents_best():
     found = judged(signals, ["one", "one", "other", "third"])
     assert order(found) == [0, 1, 2, 3]
     assert found.scores[1] > found.scores[2]
+
+
+def test_a_document_is_judged_by_the_best_of_its_passages_for_each_signal():
+    """One passage of the long document is near in meaning, another has the name; one of another nearly both."""
+    signals = columns(dense=[0.72, 0.3, 0.7, 0.2], words=[0, 9, 7, 1], grams=[0, 30, 25, 4])
+    documents = ["long", "long", "nearly", "other"]
+    first, best = whole(signals, documents)
+    assert first.tolist() == [0, 2, 3]
+    assert {side: values.tolist() for side, values in best.items()} == {
+        "dense": [0.72, 0.7, 0.2],
+        "words": [9, 7, 1],
+        "grams": [30, 25, 4],
+    }
+    assert order(judged(best, [documents[place] for place in first]))[0] == 0
+    assert order(judged(signals, apart(4)))[0] == 2
+
+
+def test_how_many_passages_a_document_has_moves_no_other():
+    signals = columns(dense=[0.8, 0.5, 0.2], words=[1, 9, 4], grams=[2, 20, 9])
+    once = judged(whole(signals, apart(3))[1], apart(3))
+    again = {side: np.append(values, [values[2]] * 5) for side, values in signals.items()}
+    often = judged(whole(again, [*apart(3), *["d2"] * 5])[1], apart(3))
+    assert often.scores.tolist() == once.scores.tolist()
 
 
 def test_each_candidate_has_the_prior_of_its_collection():

@@ -221,6 +221,43 @@ async def test_grouped_by_document_each_stands_once_with_its_best():
     assert number(hits[0].chunk.id) == 0
 
 
+class TwoProofs(Engine):
+    """Of doc_0 one passage is near in meaning and another has the name; one of doc_1 nearly both."""
+
+    async def candidates(self, request):
+        found = await super().candidates(request.model_copy(update={"pool": 6}))
+        rows = ([0.72, 0.3, 0.7, 0.1, 0.2, 0.1], [0, 9, 7, 0, 1, 0], [0, 30, 25, 0, 4, 0])
+        return found.model_copy(update={"scores": np.array(rows, np.float32)})
+
+
+async def test_a_document_stands_by_all_its_passages_and_is_shown_with_its_best():
+    service, _ = room(engine=TwoProofs())
+    passages = (await search(service)).hits
+    assert number(passages[0].chunk.id) == 2
+    documents = (await search(service, group_by="document", explain=True)).hits
+    assert [hit.document.id for hit in documents] == ["doc_0", "doc_1", "doc_2"]
+    best, second = (next(h for h in passages if h.document.id == hit.document.id) for hit in documents[:2])
+    assert (best.chunk, best.scores) == (documents[0].chunk, documents[0].scores)
+    assert second.chunk == documents[1].chunk
+    assert documents[0].explanation is not None
+    assert {part.signal: part.value for part in documents[0].explanation.parts} == {
+        "dense": pytest.approx(0.72),
+        "words": 9,
+        "grams": 30,
+    }
+
+
+async def test_a_document_whose_best_passage_drops_out_stands_where_it_stood_with_its_next():
+    both = Reader()
+    service, _ = room(both, engine=TwoProofs())
+    whole = (await search(service, group_by="document")).hits
+    assert set(both.asked) == {3}  # the others of a document are not read
+    service, _ = room(Reader(stale=[number(whole[0].chunk.id)]), engine=TwoProofs())
+    less = (await search(service, group_by="document")).hits
+    assert [(hit.document.id, hit.score) for hit in less] == [(hit.document.id, hit.score) for hit in whole]
+    assert {number(whole[0].chunk.id), number(less[0].chunk.id)} == {0, 1}
+
+
 async def test_without_the_embedding_hybrid_goes_by_words_and_says_so():
     service, engine = room(embedding=OneVector(Unavailable("down")))
     found = await search(service)

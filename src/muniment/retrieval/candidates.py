@@ -12,9 +12,9 @@ from muniment.kernel.caller import caller
 from muniment.kernel.model import Matrix
 from muniment.retrieval.constants import DEFAULTS, RankingWeights
 from muniment.retrieval.contract import Search
-from muniment.retrieval.fusion import Ranked, alone, merge
+from muniment.retrieval.fusion import Ranked, alone, by_documents, merge
 from muniment.retrieval.places import Place
-from muniment.retrieval.ranking import judged, ranked
+from muniment.retrieval.ranking import judged, ranked, whole
 from muniment.retrieval.scope import Scope
 from muniment.retrieval.steps import Steps
 from muniment.vectors.contract import (
@@ -57,7 +57,8 @@ async def ordered(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         asked = [_single(look, place, pool) for place in places]
         found = await asyncio.gather(*(_list(engine, search) for search in asked))
     with steps.of("fuse"):
-        orders = [alone(request.mode, {chunk_id(p.id): p.score for p in points}) for points in found]
+        homes = {chunk_id(p.id): p.document for points in found for p in points}
+        orders = [alone(request.mode, {chunk_id(p.id): p.score for p in points}, homes) for points in found]
         return Order(merge(orders), any(len(points) >= pool for points in found))
 
 
@@ -85,7 +86,7 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
             if candidates is not None and candidates.ids:
                 by_model.setdefault(place.model, []).append(candidates)
         priors = {} if request.ranking else scope.priors
-        orders = [_order(some, weights, priors, explain=request.explain) for some in by_model.values()]
+        orders = [_order(some, weights, priors, request) for some in by_model.values()]
         more = any(candidates.full for some in by_model.values() for candidates in some)
         return Order(merge(orders), more)
 
@@ -96,9 +97,12 @@ def weights_of(ranking: Ranking) -> RankingWeights:
 
 
 def _order(
-    found: Sequence[Candidates], weights: RankingWeights, priors: Mapping[str, float], *, explain: bool
+    found: Sequence[Candidates], weights: RankingWeights, priors: Mapping[str, float], request: Search
 ) -> list[Ranked]:
-    """Those of all indexes of one model, judged together: their cosines compare, and their words nearly do."""
+    """Those of all indexes of one model, judged together: their cosines compare, and their words nearly do.
+
+    Where documents are asked for, these are judged, and their passages only within them.
+    """
     scores = np.concatenate([candidates.scores for candidates in found], axis=1).astype(np.float64)
     columns = dict(zip(found[0].signals, scores, strict=True))
     ids = [chunk_id(point) for candidates in found for point in candidates.ids]
@@ -106,7 +110,14 @@ def _order(
     homes = [collection for candidates in found for collection in candidates.collections]
     told = bool(priors) and len(homes) == len(ids)  # an older vectors room names no collections
     by_home = np.array([priors.get(home, weights.prior) for home in homes]) if told else None
-    return ranked(ids, columns, judged(columns, documents, weights, priors=by_home), explain=explain)
+    found_alone = judged(columns, documents, weights, priors=by_home)
+    passages = ranked(ids, documents, columns, found_alone, explain=request.explain)
+    if request.group_by != "document":
+        return passages
+    first, best = whole(columns, documents)
+    names = [documents[place] for place in first]
+    of_documents = judged(best, names, weights, priors=None if by_home is None else by_home[first])
+    return by_documents(passages, ranked(names, names, best, of_documents, explain=request.explain))
 
 
 def _single(look: Look, place: Place, pool: int) -> SearchPoints:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from muniment.documents.contract import Documents, Hydrate, Passage
 from muniment.retrieval.candidates import Look
-from muniment.retrieval.contract import Hit, Scores
+from muniment.retrieval.contract import Hit, Scores, Search
 from muniment.retrieval.fusion import Ranked
 from muniment.retrieval.parents import with_common_parents
 from muniment.retrieval.wording import explanation
@@ -23,33 +23,48 @@ class Page(NamedTuple):
 
 
 async def hydrated(documents: Documents, look: Look, ranked: Sequence[Ranked], spare: int) -> Page:
-    """Read as far down the order as the limit needs; `spare` more where some drop out or share a document."""
+    """Read as far down the order as the limit needs; `spare` more where some drop out.
+
+    Where a document is one hit, the passages after its first are read only if that one drops out.
+    """
     request = look.request
     spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
     wanted = demanded(look.phrases)
-    hits: dict[str, Hit] = {}
+    hits: list[Hit] = []
     dropped = False
-    waiting = list(ranked)
+    waiting = _units(ranked, request)
     while waiting and len(hits) < request.limit:
-        # Reading ahead costs more than it saves while nothing drops out and each chunk is a hit.
-        more = spare if dropped or request.group_by or look.phrases else 0
+        # Reading ahead costs more than it saves while nothing drops out.
+        more = spare if dropped or look.phrases else 0
         ahead = request.limit - len(hits) + more
         batch, waiting = waiting[:ahead], waiting[ahead:]
-        asked = Hydrate(chunks=tuple(r.id for r in batch), as_of=request.as_of)
-        read = (await documents.hydrate(asked)).passages
-        for place in batch:
+        read = await _read(documents, request, [unit[0] for unit in batch])
+        rest = [place for unit in batch if not _fits(read.get(unit[0].id), wanted) for place in unit[1:]]
+        if rest:
+            read |= await _read(documents, request, rest)
+        for unit in batch:
             if len(hits) == request.limit:
                 break
-            passage = read.get(place.id)
-            if passage is None:
-                dropped = True
-                continue
-            if wanted and not _says(passage, wanted):
-                continue
-            unit = passage.document.id if request.group_by == "document" else place.id
-            if unit not in hits:
-                hits[unit] = _hit(place, passage)
-    return Page(with_common_parents(hits.values()), dropped)
+            for place in unit:
+                passage = read.get(place.id)
+                dropped |= passage is None
+                if passage is not None and _fits(passage, wanted):
+                    hits.append(_hit(place, passage))
+                    break
+    return Page(with_common_parents(hits), dropped)
+
+
+def _units(ranked: Sequence[Ranked], request: Search) -> list[list[Ranked]]:
+    """The candidates by what is one hit, in their order."""
+    units: dict[str, list[Ranked]] = {}
+    for place in ranked:
+        units.setdefault(place.document if request.group_by == "document" else place.id, []).append(place)
+    return list(units.values())
+
+
+async def _read(documents: Documents, request: Search, places: Sequence[Ranked]) -> dict[str, Passage]:
+    asked = Hydrate(chunks=tuple(place.id for place in places), as_of=request.as_of)
+    return dict((await documents.hydrate(asked)).passages)
 
 
 def _hit(place: Ranked, passage: Passage) -> Hit:
@@ -63,6 +78,8 @@ def _hit(place: Ranked, passage: Passage) -> Hit:
     )
 
 
-def _says(passage: Passage, wanted: Sequence[str]) -> bool:
-    """Whether the passage, its title or one of the headings above it says each of the phrases."""
+def _fits(passage: Passage | None, wanted: Sequence[str]) -> bool:
+    """Whether it may be read and, with its title or one of the headings above it, says each of the phrases."""
+    if passage is None or not wanted:
+        return passage is not None
     return says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)

@@ -61,8 +61,24 @@ def judged(
     return Judged(_shown(_total(list(parts.values()), count)), parts, trusted)
 
 
+def whole(signals: Mapping[str, Column], documents: Sequence[str]) -> tuple[NDArray[np.intp], dict[str, Column]]:
+    """Documents as candidates: where each is first named, and each signal of its best passage for that one.
+
+    What a long document says of a question stands in several passages: one is near in meaning, another has the
+    name. And each document is one candidate: by its length it moves no mean.
+    """
+    within = _numbers(documents)
+    _, first = np.unique(within, return_index=True)
+    return first, {side: _best(np.asarray(values, np.float64), within) for side, values in signals.items()}
+
+
 def ranked(
-    ids: Sequence[str], signals: Mapping[str, Column], found: Judged, *, explain: bool = False
+    ids: Sequence[str],
+    documents: Sequence[str],
+    signals: Mapping[str, Column],
+    found: Judged,
+    *,
+    explain: bool = False,
 ) -> list[Ranked]:
     """The candidates in their order, each with its cosine and its words' BM25; `explain` adds their parts."""
     nothing: list[float | None] = [None] * len(ids)
@@ -74,7 +90,8 @@ def ranked(
             tuple(Weighed(side, float(signals[side][at]), float(adds[at])) for side, adds in found.parts.items())
             for at in range(len(ids))
         ]
-    return in_order([Ranked(*row) for row in zip(ids, found.scores.tolist(), dense, words, parts, strict=True)])
+    rows = zip(ids, documents, found.scores.tolist(), dense, words, parts, strict=True)
+    return in_order([Ranked(*row) for row in rows])
 
 
 def _trusted(meaning: Column, lexical: Column, best_cosine: float, weights: RankingWeights) -> float:
@@ -92,9 +109,14 @@ def _numbers(documents: Sequence[str]) -> NDArray[np.intp]:
 def _values(signal: Column, within: NDArray[np.intp], share: float) -> Column:
     """Each passage's value, in part that of the best passage of its document."""
     own = np.asarray(signal, np.float64)
-    best = np.full(within.max() + 1, -np.inf)
-    np.maximum.at(best, within, own)
-    return (1 - share) * own + share * best[within]
+    return (1 - share) * own + share * _best(own, within)[within]
+
+
+def _best(values: Column, within: NDArray[np.intp]) -> Column:
+    """Of each document's passages."""
+    best = np.full(within.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(best, within, values)
+    return best
 
 
 def _standard(values: Column) -> Column:
