@@ -25,6 +25,7 @@ from xdist.remote import Producer
 
 from kit import counting
 from kit.compiling import engine_that_knows
+from kit.forking import forked
 from kit.migrations import upgrade_by_rote
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
@@ -64,6 +65,15 @@ def migrated_by_rote() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("muniment.kernel.database.upgrade", upgrade_by_rote)
         patch.setattr("muniment.kernel.database.create_async_engine", engine_that_knows)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_engines() -> Iterator[None]:
+    """The processes of the vectors engine start at once in all tests that build a room with one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("muniment.vectors.engine.supervisor.spawned", forked)
+        patch.setattr("muniment.vectors.engine.building.spawned", forked)
         yield
 
 

@@ -35,7 +35,8 @@ ROOMS = (
 ADMIN_PASSWORD = "the admin of the tests"
 START_SECONDS = 180
 FORKS = get_context("forkserver")
-LOADED = ["muniment.app", "muniment.cli.main", "alembic.operations", "alembic.script"]
+ENGINE = ["muniment.vectors.engine.builder", "muniment.vectors.engine.child"]
+LOADED = ["muniment.app", "muniment.cli.main", "alembic.operations", "alembic.script", *ENGINE]
 FORKS.set_forkserver_preload([*LOADED, "pytest"])  # which each process takes for its main module
 
 

@@ -1,6 +1,7 @@
 """A room that builds indexed copies of small indexes, and what is put into it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,11 +13,13 @@ from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import AnyOf, EngineDown, Filter, IndexStatus, Payload
 from muniment.vectors.engine.building import IndexedCopies
 from muniment.vectors.engine.engine import EnginePoint, Matching
+from muniment.vectors.engine.mirror import _filled
 from muniment.vectors.engine.processes import Processes
 from muniment.vectors.engine.proxy import ChildEngine
 from muniment.vectors.engine.terms import Terms
 
 DIMENSIONS = 8
+_BLOCK_BYTES = 65_536
 TERMS = Terms(index_from=400, index_again_share=0.2, quantize_from=100_000, least_free_bytes=0, niceness=0)
 
 
@@ -27,6 +30,10 @@ class Room:
         self.processes = processes
         self.copies = copies
         self.engine = ChildEngine(processes)
+
+    def try_again(self) -> None:
+        """What was given up, now."""
+        self.copies._not_before.clear()
 
     async def status(self) -> IndexStatus:
         while True:
@@ -40,16 +47,16 @@ class Room:
             status = await self.status()
             if holds(status):
                 return status
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
     async def documents(self) -> dict[str, int]:
         return await self.engine.tally("main", "document", ())
 
 
 @asynccontextmanager
-async def room(folder: Path, terms: Terms = TERMS, *, retry_seconds: float = 0.1) -> AsyncIterator[Room]:
+async def room(folder: Path, terms: Terms = TERMS) -> AsyncIterator[Room]:
     processes = Processes(folder, queue=64, start_seconds=60)
-    copies = IndexedCopies(processes, terms, look_seconds=0.02, retry_seconds=retry_seconds)
+    copies = IndexedCopies(processes, terms, look_seconds=0.05, retry_seconds=300)
     running = {asyncio.create_task(processes.run()), asyncio.create_task(copies.run())}
     try:
         async with asyncio.timeout(120):
@@ -98,6 +105,18 @@ def built(status: IndexStatus) -> bool:
 
 def files(folder: Path) -> set[str]:
     return {found.name for found in (folder / "main").iterdir()}
+
+
+def lean(source: str, copy: str) -> None:
+    """Copy a file; no room is taken by what the engine has made large and not written to."""
+    with Path(source).open("rb") as reading, Path(copy).open("wb") as writing:
+        size = os.fstat(reading.fileno()).st_size
+        writing.truncate(size)
+        for start, end in _filled(reading.fileno(), size):
+            for at in range(start, end, _BLOCK_BYTES):
+                data = os.pread(reading.fileno(), min(_BLOCK_BYTES, end - at), at)
+                if data.strip(b"\0"):
+                    os.pwrite(writing.fileno(), data, at)
 
 
 def _own(i: UUID) -> int:

@@ -82,7 +82,7 @@ async def test_what_comes_later_is_indexed_in_its_turn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("victim", ["builder", "engine"])
 async def test_a_build_whose_process_dies_is_given_up_and_begun_again(tmp_path: Path, victim: str) -> None:
-    async with room(tmp_path, retry_seconds=0.5) as opened:
+    async with room(tmp_path) as opened:
         ids = await filled(opened)
         await opened.until(lambda status: "copied" in (status.building or ""))
         killed = opened.copies.process_id if victim == "builder" else opened.processes.common.process_id
@@ -94,6 +94,7 @@ async def test_a_build_whose_process_dies_is_given_up_and_begun_again(tmp_path: 
         assert status.points == 600
         assert files(tmp_path) == {"index.json", "shard"}
         assert await told_apart(opened.engine, ids[:3])
+        opened.try_again()
         status = await opened.until(built)
         assert (status.points, status.indexed, status.problem) == (600, 600, None)
         assert await told_apart(opened.engine, ids[:3])
@@ -102,6 +103,7 @@ async def test_a_build_whose_process_dies_is_given_up_and_begun_again(tmp_path: 
 async def test_a_full_disk_ends_the_build_and_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(building, "_DISK_LOOK_SECONDS", 0.01)
     free = building._free_bytes(tmp_path)
     async with room(tmp_path, TERMS._replace(least_free_bytes=1000)) as opened:
         monkeypatch.setattr(building, "_free_bytes", lambda _: free)
@@ -115,6 +117,7 @@ async def test_a_full_disk_ends_the_build_and_harms_nothing(
         assert files(tmp_path) == {"index.json", "shard"}
         assert await told_apart(opened.engine, ids[:3])
         monkeypatch.setattr(building, "_free_bytes", lambda _: free)
+        opened.try_again()
         assert (await opened.until(built)).indexed > 400
 
 

@@ -14,7 +14,7 @@ import pytest
 from muniment.vectors.contract import AnyOf
 from muniment.vectors.engine import building, layout
 from muniment.vectors.engine.engine import Nearest
-from vectors.copying import DIMENSIONS, TERMS, Room, built, files, of, room, some, told_apart
+from vectors.copying import DIMENSIONS, TERMS, Room, built, files, lean, of, room, some, told_apart
 
 EARLY = TERMS._replace(index_from=200, index_again_share=0.1)
 READERS = (AnyOf(field="readers", values=("usr_a",)),)
@@ -97,15 +97,17 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Indexed:
             for number in range(4):
                 await house.put(f"doc_{number}")
             await opened.until(built)
-            return Indexed(folder, house)
+            return Indexed(tmp_path_factory.mktemp("lean"), house)
 
-    return asyncio.run(fill())
+    made = asyncio.run(fill())
+    shutil.copytree(folder, made.folder, copy_function=lean, dirs_exist_ok=True)
+    return made
 
 
 @pytest.fixture
 def folder(tmp_path: Path, indexed: Indexed) -> Path:
     """One like it."""
-    shutil.copytree(indexed.folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(indexed.folder, tmp_path, copy_function=lean, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -190,7 +192,7 @@ async def test_what_no_segment_can_mend_is_built_again(
 async def test_a_copy_of_files_whose_process_dies_is_built_from_nothing_the_next_time(
     folder: Path, indexed: Indexed, victim: str
 ) -> None:
-    async with room(folder, EARLY, retry_seconds=0.3) as opened:
+    async with room(folder, EARLY) as opened:
         house = await with_a_tail(indexed, opened)
         builder = await copying(opened)
         serving = opened.processes.serving("main").process_id
@@ -200,6 +202,7 @@ async def test_a_copy_of_files_whose_process_dies_is_built_from_nothing_the_next
         assert (status.points, shard(folder)) == (700, "shard-2")
         assert files(folder) == {"index.json", "shard-2"}
         await house.holds()
+        opened.try_again()
         await opened.until(lambda status: "copied" in (status.building or ""))
         await until_shard(opened, "shard-3")
         await opened.until(built)
@@ -209,12 +212,11 @@ async def test_a_copy_of_files_whose_process_dies_is_built_from_nothing_the_next
 async def test_a_full_disk_ends_a_copy_of_files(
     folder: Path, indexed: Indexed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(building, "_DISK_LOOK_SECONDS", 0.01)
     free = building._free_bytes(folder)
-    monkeypatch.setattr(building, "_free_bytes", lambda _: free)
     async with room(folder, EARLY._replace(least_free_bytes=1000)) as opened:
+        monkeypatch.setattr(building, "_free_bytes", lambda _: 999 if opened.copies.process_id else free)
         house = await with_a_tail(indexed, opened)
-        await copying(opened)
-        monkeypatch.setattr(building, "_free_bytes", lambda _: 999)
         await opened.until(lambda status: status.problem is not None)
         assert files(folder) == {"index.json", "shard-2"}
         await house.holds()
@@ -223,7 +225,7 @@ async def test_a_full_disk_ends_a_copy_of_files(
 async def test_a_copy_that_would_hold_up_writes_is_given_up(
     folder: Path, indexed: Indexed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with room(folder, EARLY, retry_seconds=300) as opened:
+    async with room(folder, EARLY) as opened:
         monkeypatch.setattr(building, "_HOLD_SECONDS", 5.0)
         house = await with_a_tail(indexed, opened)
         monkeypatch.setattr(building, "_HOLD_SECONDS", 0.0)
