@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.vectors.engine.resident import release
+from muniment.vectors.engine.resident import Mapped, mapped_bytes, release
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is only told by the page under Linux")
 SIZE = 1 << 20
@@ -36,3 +36,24 @@ def test_written_pages_are_let_go_of_and_come_back(tmp_path: Path) -> None:
         assert resident_kb(log) == SIZE // 1024
         assert inside[:] == outside[:] == b"x" * SIZE
         assert segment.read_bytes() == b"x" * SIZE
+
+
+def test_what_is_mapped_is_let_go_of_once_it_is_much_for_the_points(tmp_path: Path) -> None:
+    segment, log = tmp_path / "shard" / "segments" / "a", tmp_path / "log"
+    segment.parent.mkdir(parents=True)
+    points = 3
+    bound = Mapped(tmp_path, lambda: points, least_bytes=SIZE // 2, bytes_a_point=SIZE // 2)
+    bound.bound()  # what the process had before, libraries and all, is no longer counted
+    with mapped(segment) as inside, mapped(log) as outside:
+        inside[:] = outside[:] = b"x" * SIZE
+        points = 5
+        bound.bound()
+        assert resident_kb(segment) == SIZE // 1024  # little, for so many
+        points = 3
+        bound.bound()
+        assert resident_kb(segment) == 0
+        before = mapped_bytes()
+        assert inside[:] == b"x" * SIZE
+        assert mapped_bytes() > before
+        bound.bound()
+        assert resident_kb(segment) == SIZE // 1024  # what was left in place is no reason

@@ -27,12 +27,11 @@ class Build:
     def __init__(self, folder: Path, log: Path, about: layout.About, *, extends: bool) -> None:
         """One that `extends` finds a copy of the shard as it was when the log begins, any other no folder."""
         self._folder = folder
-        config = indexed(about.dimensions, quantized=about.quantized)
         if extends:
-            self._shard = EdgeShard.load(str(folder), config)
+            self._shard = EdgeShard.load(str(folder))  # laid out as it was: else all its segments are made again
         else:
             folder.mkdir()
-            self._shard = EdgeShard.create(str(folder), config)
+            self._shard = EdgeShard.create(str(folder), indexed(about.dimensions, quantized=about.quantized))
         index_fields(self._shard, lean=about.lean)
         release(folder)
         self._log = LogReader(log, Position())
@@ -60,6 +59,7 @@ class Build:
 
     def finish(self, _: Frame) -> Frame:
         """Close the shard, all of it on the disk, for the process that will serve it."""
+        self._log.close()
         self._shard.flush()
         self._shard.close()
         for folder, _folders, files in os.walk(self._folder):

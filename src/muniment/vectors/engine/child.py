@@ -21,6 +21,7 @@ from muniment.vectors.engine.engine import EngineQuery, Gathering, Matching, Nea
 from muniment.vectors.engine.frames import Frame, pack_ids, send, unpack_ids
 from muniment.vectors.engine.oplog import Position
 from muniment.vectors.engine.points import unpack_points
+from muniment.vectors.engine.resident import Mapped
 from muniment.vectors.engine.spawning import Answers, connected, serve
 
 _FILTER: TypeAdapter[Filter] = TypeAdapter(Filter)
@@ -180,10 +181,16 @@ async def main(arguments: list[str]) -> None:
     reader, writer = await connected(channel, parent)
     shards = EdgeShards(Path(folder), (only[0], only[1]) if only else None)
     await shards.open(float(lock_seconds))
+    mapped = Mapped(Path(folder), lambda: sum(index.points for index in shards.status()))
+
+    def between() -> None:
+        shards.checkpoint()
+        mapped.bound()
+
     try:
         with suppress(ConnectionError):  # the parent ended before this process was ready
             await send(writer, Frame({"ready": True}))
-            await serve(reader, writer, Desk(shards).answers, between=shards.checkpoint)
+            await serve(reader, writer, Desk(shards).answers, between=between)
     finally:
         shards.close()
         writer.close()

@@ -94,14 +94,17 @@ def growing(dimensions: int) -> EdgeConfig:
 
 
 def indexed(dimensions: int, *, quantized: bool) -> EdgeConfig:
-    """A shard of segments that `optimize` makes: a graph (over int8 vectors), originals and keywords mapped."""
+    """A shard of segments that `optimize` makes: a graph (over int8 vectors), originals and keywords mapped.
+
+    Keywords are not read where it is opened: all of them were then its process's memory for a moment.
+    """
     return EdgeConfig(
         vectors={
             DENSE: EdgeVectorParams(
                 size=dimensions, distance=Distance.Cosine, memory=Memory.Cold if quantized else Memory.Cached
             )
         },
-        sparse_vectors={KEYWORDS: _keywords(Memory.Cached)},
+        sparse_vectors={KEYWORDS: _keywords(Memory.Cold)},
         hnsw_config=HnswIndexConfig(
             m=NEIGHBOURS,
             ef_construct=CONSIDERED_TO_LINK,

