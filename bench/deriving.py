@@ -11,12 +11,12 @@ from muniment.retrieval.constants import DEFAULTS, RankingWeights
 GRID: Mapping[str, tuple[float, ...]] = {
     "words": (0.2, 0.4, 0.6, 0.8),
     "grams": (0.6, 0.75, 0.9, 1.2),
-    "base": (0.4, 0.5, 0.6, 0.8),
+    "base": (0.4, 0.5, 0.6, 0.7),
     "slope": (0.6, 0.9, 1.2, 1.5),
-    "near": (0.45, 0.5, 0.55, 0.6),
+    "near": (0.5, 0.55, 0.6, 0.65),
     "far": (1, 2, 3),
 }
-"""What is tried; the other constants are bounds that few queries reach."""
+"""What is tried of what orders documents; the other constants are bounds that few queries reach."""
 
 GAIN = 0.0005
 """A constant moves for no less on the mean of the sets."""

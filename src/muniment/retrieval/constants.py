@@ -9,7 +9,7 @@ class RankingWeights(Model):
     """How candidates are judged. The defaults hold for the bundled embedding model; a collection may have others.
 
     Sources: [R] the experiment that the decision 0010 reports on, 12 query sets here and 10 kept aside; [A] its
-    repetition over our own passages, each set left out in turn.
+    repetition over our own passages, each set left out in turn; [D] the same where documents are what is judged.
     """
 
     dense: float = Field(
@@ -18,10 +18,13 @@ class RankingWeights(Model):
     words: float = Field(default=0.4, ge=0, description="Weight of words' BM25 within the words' side. [R]")
     grams: float = Field(default=0.9, ge=0, description="Weight of 4-grams' BM25 within the words' side. [R]")
     document: float = Field(
-        default=0.5, ge=0, le=1, description="Share that the best passage of a passage's document has in it. [A]"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of its document's best passage in each passage's, where passages are listed. [A]",
     )
     base: float = Field(
-        default=0.5, ge=0, description="The words' side where it says nothing of the meaning's. [R]"
+        default=0.6, ge=0, description="The words' side where it says nothing of the meaning's. [D]"
     )
     slope: float = Field(
         default=1.2, ge=0, description="What full agreement of both sides adds to the words'. [R]"
@@ -29,7 +32,7 @@ class RankingWeights(Model):
     least: float = Field(default=0.2, ge=0, description="The words' side at the least, before distance. [R]")
     most: float = Field(default=1.6, ge=0, description="The words' side at the most, before distance. [R]")
     near: float = Field(
-        default=0.55, ge=-1, le=1, description="Best cosine from which a query is near; the bundled model's. [A]"
+        default=0.6, ge=-1, le=1, description="Best cosine from which a query is near; the bundled model's. [D]"
     )
     span: float = Field(default=0.25, gt=0, description="How far below `near` a query is far; the model's. [R]")
     far: float = Field(default=2.0, ge=0, description="What the words' side gains where nothing is near. [R]")
