@@ -22,7 +22,7 @@ from muniment.runfile import Running
 
 LIMIT_MB = 1000
 LIMIT = f"< {LIMIT_MB} MB"
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 0.1
 PIECE_CHARACTERS = 250
 PATIENCE_SECONDS = 3600
 ADDRESS = "/api/v1/collections/large/documents"
@@ -132,6 +132,7 @@ class Peak:
         self._running, self._over = running, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.whole = 0.0
+        self.then: dict[str, float] = {}
         self.each: dict[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -148,7 +149,11 @@ class Peak:
                 shares = pss_mb(self._running)
             except (FileNotFoundError, ProcessLookupError, StopIteration):
                 continue  # a process ended while it was looked at
-            self.whole = max(self.whole, sum(shares.values()))
+            if sum(shares.values()) > self.whole:
+                self.whole, self.then = (
+                    sum(shares.values()),
+                    {f"{name} {pid}": mb for (pid, name), mb in shares.items()},
+                )
             for (_, name), mb in shares.items():
                 self.each[name] = max(self.each.get(name, 0), mb)
 
@@ -159,6 +164,7 @@ class Peak:
             self.whole,
             "MB",
             limit=LIMIT,
+            at_the_peak={name: round(mb) for name, mb in self.then.items()},
             processes={name: round(mb) for name, mb in self.each.items()},
             **more,
         )

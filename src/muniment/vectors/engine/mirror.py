@@ -43,7 +43,7 @@ class Mirror:
         self._source = source
         self._copy = copy
         self._since = time.time_ns() - _CLOCK_NANOSECONDS  # before the first flush, however late `take` begins
-        self._states: dict[Path, _State] = {}
+        self._states: dict[str, _State] = {}
         self._vanished = False
         self._stopped = Event()
 
@@ -52,43 +52,43 @@ class Mirror:
         self._copy.mkdir()
         if not _notes_mapped_writes(self._copy):
             self._since = 0
-        self._folder(self._source, self._copy)
+        self._folder(str(self._source), str(self._copy))
 
     def renew(self) -> None:
         """Copy what has changed since, while nothing writes but threads that rename and remove."""
         self._vanished = True
         while self._vanished and not self._stopped.is_set():
             self._vanished = False
-            self._folder(self._source, self._copy)
+            self._folder(str(self._source), str(self._copy))
 
     def stop(self) -> None:
         """End the pass that is under way; the copy is then worth nothing."""
         self._stopped.set()
 
-    def _folder(self, source: Path, copy: Path) -> None:
-        copy.mkdir(exist_ok=True)
-        there = set()
-        for found in sorted(source.iterdir()):
+    def _folder(self, source: str, copy: str) -> None:
+        there = _entries(source)
+        if not Path(copy).is_dir():
+            Path(copy).mkdir()
+        for name, entry in sorted(there.items()):
             if self._stopped.is_set():
                 return
-            there.add(found.name)
             try:
-                if found.is_dir():
-                    self._folder(found, copy / found.name)
-                else:
-                    self._file(found, copy / found.name)
+                if entry.is_dir():
+                    self._folder(entry.path, f"{copy}/{name}")
+                elif not self._has(f"{copy}/{name}", _state(entry.stat())):
+                    self._file(entry.path, f"{copy}/{name}")
             except FileNotFoundError:
                 self._vanished = True
-        for name in {kept.name for kept in copy.iterdir()} - there:
-            _remove(copy / name)
+        for name in _entries(copy).keys() - there.keys():
+            _remove(Path(copy, name))
 
-    def _file(self, source: Path, copy: Path) -> None:
+    def _has(self, copy: str, now: _State) -> bool:
+        return now.touched < self._since and now == self._states.get(copy)
+
+    def _file(self, source: str, copy: str) -> None:
         with _opened(source, os.O_RDONLY) as reading:
-            found = os.fstat(reading)  # of what is read, whatever has its name meanwhile
-            now = _State(found.st_ino, found.st_size, found.st_blocks, found.st_mtime_ns)
+            now = _state(os.fstat(reading))  # of what is read, whatever has its name meanwhile
             before = self._states.get(copy)
-            if now == before and now.touched < self._since:
-                return
             grew = before is not None and before.grew_to(now)
             how = os.O_RDWR | os.O_CREAT | (0 if grew else os.O_TRUNC)
             with _opened(copy, how) as writing:
@@ -110,8 +110,17 @@ class Mirror:
                 left, at = left[written:], at + written  # noqa: PLW2901 - what one call leaves, the next writes
 
 
+def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(folder) as listing:
+        return {entry.name: entry for entry in listing}
+
+
+def _state(found: os.stat_result) -> _State:
+    return _State(found.st_ino, found.st_size, found.st_blocks, found.st_mtime_ns)
+
+
 @contextmanager
-def _opened(path: Path, how: int) -> Iterator[int]:
+def _opened(path: str, how: int) -> Iterator[int]:
     file = os.open(path, how, 0o600)
     try:
         yield file
