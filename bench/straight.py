@@ -11,6 +11,7 @@ from muniment.kernel.model import Matrix
 from muniment.vectors.contract import Payload
 from muniment.vectors.engine import layout
 from muniment.vectors.engine.edge_config import index_fields, indexed
+from muniment.vectors.engine.edge_readers import index_numbers, numbered
 from muniment.vectors.engine.edge_replay import update_of
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.resident import release
@@ -28,6 +29,7 @@ def straight(index: Path, some: Iterable[tuple[list[EnginePoint], Matrix]], dime
     folder.mkdir(parents=True)
     shard = EdgeShard.create(str(folder), indexed(dimensions, quantized=True))
     index_fields(shard, lean=False)
+    index_numbers(shard)
 
     def segment() -> None:
         shard.flush()
@@ -36,7 +38,7 @@ def straight(index: Path, some: Iterable[tuple[list[EnginePoint], Matrix]], dime
         release(folder)
 
     for points, vectors in some:
-        kept = [point._replace(payload=cast(Payload, stored(point.payload))) for point in points]
+        kept = [point._replace(payload=cast(Payload, numbered(stored(point.payload)))) for point in points]
         shard.update(update_of(kept, vectors))
         count, since, flushed = count + len(kept), since + len(kept), flushed + len(kept)
         if flushed >= FLUSHED:

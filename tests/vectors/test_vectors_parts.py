@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from muniment.kernel.problems import Throttled, Unavailable
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, EngineDown, Range
-from muniment.vectors.engine import edge, edge_config, edge_search, layout
+from muniment.vectors.engine import edge, edge_config, edge_readers, edge_search, layout
 from muniment.vectors.engine.engine import LEAN_FIELDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
 from muniment.vectors.engine.queue import Call, CallQueue
@@ -150,7 +150,7 @@ async def test_an_index_of_before_learns_the_fields_that_have_come_since(
     after.ensure("lean", 2, lean=True)
     after.close()
     await after.open(1)
-    assert set(after.index("lean").shard.info().payload_schema) == LEAN_FIELDS
+    assert set(after.index("lean").shard.info().payload_schema) == LEAN_FIELDS | {edge_readers.NUMBERS}
     main = after.index("main")
     counts = [
         edge_search.count(main, (Range(field="current_from", lte=at),)) for at in (year, year - timedelta(days=1))

@@ -12,6 +12,7 @@ from qdrant_edge import EdgeShard
 
 from muniment.vectors.engine import layout
 from muniment.vectors.engine.edge_config import index_fields, indexed
+from muniment.vectors.engine.edge_readers import index_numbers
 from muniment.vectors.engine.edge_replay import ahead, replay
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import LogReader, Position
@@ -32,6 +33,7 @@ class Build:
         else:
             folder.mkdir()
             self._shard = EdgeShard.create(str(folder), indexed(about.dimensions, quantized=about.quantized))
+            index_numbers(self._shard)
         index_fields(self._shard, lean=about.lean)
         release(folder)
         self._log = LogReader(log, Position())

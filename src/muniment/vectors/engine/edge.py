@@ -21,8 +21,10 @@ from muniment.vectors.engine import layout, resident
 from muniment.vectors.engine.edge_config import growing, index_fields
 from muniment.vectors.engine.edge_copying import Copying
 from muniment.vectors.engine.edge_filter import edge_filter
+from muniment.vectors.engine.edge_memory import Memory
 from muniment.vectors.engine.edge_opened import OpenIndex
 from muniment.vectors.engine.edge_point import uuid
+from muniment.vectors.engine.edge_readers import has_numbers, index_numbers, numbered
 from muniment.vectors.engine.edge_replay import ahead, changed, put, removed, replay, update_of
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame
@@ -77,7 +79,8 @@ class EdgeShards:
         loaded = EdgeShard.load(str(folder / shard))
         index_fields(loaded, lean=about.lean)
         resident.release(folder / shard)  # to open it is to read it; what is searched comes back from the cache
-        self._indexes[folder.name] = OpenIndex(folder.name, loaded, folder / shard, about.dimensions)
+        memory = Memory(numbers=has_numbers(loaded))
+        self._indexes[folder.name] = OpenIndex(folder.name, loaded, folder / shard, about.dimensions, memory)
 
     def close(self) -> None:
         """Flush and close all."""
@@ -98,6 +101,7 @@ class EdgeShards:
         (making / about.shard).mkdir(parents=True)
         shard = EdgeShard.create(str(making / about.shard), growing(dimensions))
         index_fields(shard, lean=lean)
+        index_numbers(shard)
         shard.flush()
         shard.close()
         layout.keep(making, about)
@@ -109,7 +113,7 @@ class EdgeShards:
         """Put points; durable after `sync`, as every write."""
         self.index(name).require(vectors.shape[1])
         self._require_space()
-        kept = [EnginePoint(p.id, cast(Payload, stored(p.payload)), p.keywords) for p in points]
+        kept = [EnginePoint(p.id, cast(Payload, numbered(stored(p.payload))), p.keywords) for p in points]
         self._write(name, update_of(kept, vectors), [p.id for p in kept], lambda: put(kept, vectors))
 
     def delete(self, name: str, condition: Filter, limit: int) -> bool:
@@ -125,7 +129,7 @@ class EdgeShards:
         """Replace keys on up to `limit` matching points from id `start`; where to go on, if there are more."""
         ids, more = self._page(name, condition, limit, start)
         if ids:
-            kept = stored(payload)
+            kept = numbered(stored(payload))
             self._write(name, UpdateOperation.set_payload(list(ids), kept), ids, lambda: changed(ids, kept))
         return more
 
@@ -226,9 +230,11 @@ class EdgeShards:
         self, name: str, operation: UpdateOperation, ids: Sequence[UUID], logged: Callable[[], Frame]
     ) -> None:
         copying = self._copying.get(name)
-        with nullcontext() if copying is None else copying.noting(logged):
-            self.index(name).shard.update(operation)
-        self.index(name).memory.written(ids)
+        try:
+            with nullcontext() if copying is None else copying.noting(logged):
+                self.index(name).shard.update(operation)
+        finally:  # what fails may have been done in part
+            self.index(name).memory.written(ids)
         self._unflushed[name] = self._unflushed.get(name, 0) + len(ids)
 
 

@@ -26,6 +26,7 @@ from muniment.vectors.contract import (
     Range,
     Scalar,
 )
+from muniment.vectors.engine.edge_readers import READERS, readable_by
 from muniment.vectors.engine.stored import path, stored_value
 
 EdgeCondition = (
@@ -39,9 +40,16 @@ EdgeCondition = (
 )
 
 
-def edge_filter(conditions: Filter) -> EdgeFilter:
-    """All conditions at once."""
-    return EdgeFilter(must=[_part(condition) for condition in conditions])
+def edge_filter(conditions: Filter, *, numbers: bool = False) -> EdgeFilter:
+    """All conditions at once; who may read is told by `numbers` where the shard has them."""
+    return EdgeFilter(
+        must=[
+            readable_by(map(str, condition.values))
+            if numbers and isinstance(condition, AnyOf) and condition.field == READERS
+            else _part(condition)
+            for condition in conditions
+        ]
+    )
 
 
 def _part(condition: Condition) -> EdgeCondition:

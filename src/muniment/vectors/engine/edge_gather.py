@@ -87,7 +87,7 @@ def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:
 
 
 def _found(
-    index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter, int]], candidates: _Candidates
+    index: OpenIndex, asked: Sequence[tuple[_Side, EdgeFilter | None, int]], candidates: _Candidates
 ) -> list[_Found]:
     """Without payload, which is slow to read."""
     if not asked:

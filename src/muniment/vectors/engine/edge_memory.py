@@ -27,6 +27,9 @@ _FEW_POINTS = 256
 _COMPARED_POINTS = 5_000
 """So many are compared one by one by their originals, which is exact and takes 2 ms."""
 
+_LIKELY_ALL = 0.6
+"""Where a filter lets through so many by the engine's estimate, it is worth a look whether it lets all through."""
+
 _MOST_CORPORA = 64
 _MOST_TERMS_OF = 8 * _SAMPLE_POINTS
 _MOST_HOMES = 100_000
@@ -37,21 +40,40 @@ class Corpus:
 
     Ids are hashes, so these are a fair sample; and what is hidden has no part in it: an index of the visible
     points alone has the same. The engine itself would go through them anew for every query, 2 to 6 ms each; here
-    they are a table, made once. `allowed` lets the same points through as the filter; `few` are compared one by
+    they are a table, made once. `allowed` lets the same points through as the filter; it is none while that hides
+    none: to look at each point's readers all the same takes a third of a search. `few` are compared one by
     one.
     """
 
-    def __init__(self, shard: EdgeShard, condition: Filter, ids: Sequence[UUID], terms: Sequence[TermIds]) -> None:
+    def __init__(
+        self, shard: EdgeShard, visible: EdgeFilter, ids: Sequence[UUID], terms: Sequence[TermIds]
+    ) -> None:
         self.ids = frozenset(ids)
         self.whole = len(ids) < _SAMPLE_POINTS
         held = np.concatenate(terms) if terms else np.empty(0, np.uint32)
         self._terms, counts = np.unique(held, return_counts=True)
         self._holders = counts.astype(np.uint16)
-        visible = edge_filter(condition)
-        few = self.whole and len(ids) <= _FEW_POINTS
-        self.allowed = EdgeFilter(must=[HasIdCondition(set(ids))]) if few else visible
-        counted = CountRequest(exact=False, filter=visible)
-        self.few = self.whole or shard.count(counted) <= _COMPARED_POINTS
+        named = self.whole and len(ids) <= _FEW_POINTS
+        counted = shard.count(CountRequest(exact=False, filter=visible))
+        self.few = self.whole or counted <= _COMPARED_POINTS
+        self.allowed: EdgeFilter | None = EdgeFilter(must=[HasIdCondition(set(ids))]) if named else visible
+        self._visible = visible
+        self._unseen: set[UUID] = set()
+        # A condition without an index counts as half of the points, and would have to be read from each.
+        likely = not self.few and counted >= _LIKELY_ALL * shard.info().points_count
+        if likely and not _hides_any(shard, visible, ()):
+            self.allowed = None
+
+    def touched(self, ids: Iterable[UUID]) -> None:
+        """These were written: the filter may hide them."""
+        if self.allowed is None:
+            self._unseen.update(ids)
+
+    def see(self, shard: EdgeShard) -> None:
+        """Look at what was written since."""
+        if self._unseen and _hides_any(shard, self._visible, self._unseen):
+            self.allowed = self._visible
+        self._unseen.clear()
 
     def holders(self, term_ids: TermIds) -> NDArray[np.int64]:
         """How many points of the sample hold each term."""
@@ -66,10 +88,18 @@ class Corpus:
         return SparseVector(indices=keywords.indices.tolist(), values=weights.tolist())
 
 
+def _hides_any(shard: EdgeShard, visible: EdgeFilter, among: Collection[UUID]) -> bool:
+    """Whether a filter hides any of these points, or, none being named, any at all."""
+    named = EdgeFilter(must=[HasIdCondition(set(among))] if among else [], must_not=[visible])
+    return bool(shard.scroll(ScrollRequest(limit=1, filter=named, with_payload=False))[0])
+
+
 class Memory:
     """Corpora by filter, the terms of their points, and where a point is from."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, numbers: bool = False) -> None:
+        """Of a shard that has the `numbers` of its points' readers, or not."""
+        self._numbers = numbers
         self._corpora: dict[Filter, Corpus] = {}
         self._terms: dict[UUID, TermIds] = {}
         self._homes: dict[int, Home] = {}
@@ -92,6 +122,8 @@ class Memory:
             for condition, corpus in self._corpora.items()
             if not corpus.whole and corpus.ids.isdisjoint(ids)
         }
+        for corpus in self._corpora.values():
+            corpus.touched(ids)
         for point in ids:
             self._homes.pop(point.int, None)
             self._terms.pop(point, None)
@@ -102,9 +134,11 @@ class Memory:
         if known is None:
             if len(self._corpora) >= _MOST_CORPORA:
                 self._corpora.clear()
-            request = ScrollRequest(limit=_SAMPLE_POINTS, filter=edge_filter(condition), with_payload=False)
+            visible = edge_filter(condition, numbers=self._numbers)
+            request = ScrollRequest(limit=_SAMPLE_POINTS, filter=visible, with_payload=False)
             ids = [uuid(record.id) for record in shard.scroll(request)[0]]
-            known = self._corpora[condition] = Corpus(shard, condition, ids, self._terms_of(shard, ids))
+            known = self._corpora[condition] = Corpus(shard, visible, ids, self._terms_of(shard, ids))
+        known.see(shard)
         return known
 
     def _terms_of(self, shard: EdgeShard, ids: Sequence[UUID]) -> list[TermIds]:

@@ -11,6 +11,7 @@ from qdrant_edge import Filter as EdgeFilter
 from muniment.kernel.model import Matrix
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.engine.edge_point import named, sparse, uuid
+from muniment.vectors.engine.edge_readers import numbered
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EnginePoint
 from muniment.vectors.engine.frames import Frame, pack_ids, unpack_ids
 from muniment.vectors.engine.oplog import LogReader
@@ -34,8 +35,10 @@ def changed(ids: Sequence[UUID], payload: dict[str, Any]) -> Frame:
 
 
 def as_put(records: Sequence[Record], dimensions: int) -> Frame:
-    """Points as they are in a shard now."""
-    points = [EnginePoint(uuid(r.id), r.payload or {}, _keywords(named(r.vector, KEYWORDS))) for r in records]
+    """Points as they are in a shard now; one of an earlier version has no numbers of its readers yet."""
+    points = [
+        EnginePoint(uuid(r.id), numbered(r.payload or {}), _keywords(named(r.vector, KEYWORDS))) for r in records
+    ]
     vectors = np.array([named(r.vector, DENSE) for r in records], np.float32)
     return put(points, vectors.reshape(len(points), dimensions))
 

@@ -68,7 +68,7 @@ def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArr
     return weights
 
 
-def _held(index: OpenIndex, term_ids: Sequence[int], allowed: EdgeFilter) -> set[int]:
+def _held(index: OpenIndex, term_ids: Sequence[int], allowed: EdgeFilter | None) -> set[int]:
     """The places of those terms that any point holds."""
     requests = [
         QueryRequest(
