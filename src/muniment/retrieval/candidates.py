@@ -110,9 +110,10 @@ def _order(
     homes = [collection for candidates in found for collection in candidates.collections]
     told = bool(priors) and len(homes) == len(ids)  # an older vectors room names no collections
     by_home = np.array([priors.get(home, weights.prior) for home in homes]) if told else None
+    listed = request.group_by != "document"
     found_alone = judged(columns, documents, weights, priors=by_home)
-    passages = ranked(ids, documents, columns, found_alone, explain=request.explain)
-    if request.group_by != "document":
+    passages = ranked(ids, documents, columns, found_alone, explain=request.explain and listed)
+    if listed:
         return passages
     first, best = whole(columns, documents)
     names = [documents[place] for place in first]
