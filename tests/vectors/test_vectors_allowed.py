@@ -52,12 +52,16 @@ def put(shards: EdgeShards, readers: Readers) -> None:
     points = [
         EnginePoint(
             uuid5(NAMESPACE, name),
-            Payload(readers=tuple(sorted(tokens)), document=name, version="v", collection="c"),
+            Payload(readers=tuple(sorted(tokens)), document=name, version="v", collection=collection_of(name)),
             bm25.of_passage(([bm25.term_id("lease")], 10)),
         )
         for name, tokens in readers.items()
     ]
     shards.upsert("main", points, np.ones((len(points), 2), np.float32))
+
+
+def collection_of(name: str) -> str:
+    return f"col_{sum(name.encode()) % 2}"
 
 
 def share(shards: EdgeShards, names: list[str], readers: frozenset[str]) -> None:
@@ -68,9 +72,9 @@ def documents(names: list[str]) -> Filter:
     return (AnyOf(field="document", values=tuple(names)),)
 
 
-def seen(shards: EdgeShards, by: frozenset[str]) -> set[str]:
+def seen(shards: EdgeShards, by: frozenset[str], *within: str) -> set[str]:
     """As each way of asking tells it, which is one."""
-    index, condition = shards.index("main"), (AnyOf(field="readers", values=tuple(sorted(by))),)
+    index, condition = shards.index("main"), allowing(by, *within)
     lists = edge_search.search(index, [Nearest(ONES, PAGE), Matching(LEASE, PAGE)], condition)
     gathered = edge_gather.gather(index, Gathering(ONES, {"words": LEASE}, PAGE), condition)
     answers = {frozenset(hit.document for hit in hits) for hits in lists}
@@ -80,7 +84,12 @@ def seen(shards: EdgeShards, by: frozenset[str]) -> set[str]:
     return set(answer)
 
 
-@settings(deadline=None, max_examples=40)
+def allowing(by: frozenset[str], *within: str) -> Filter:
+    readers = (AnyOf(field="readers", values=tuple(sorted(by))),)
+    return (*readers, AnyOf(field="collection", values=within)) if within else readers
+
+
+@settings(deadline=None, max_examples=15)
 @given(steps)
 def test_what_is_found_is_what_a_comparison_of_texts_finds(
     taken: list[tuple[str, list[str], frozenset[str], frozenset[str]]],
@@ -100,7 +109,9 @@ def test_what_is_found_is_what_a_comparison_of_texts_finds(
                 share(shards, of, readers)
                 kept |= {name: readers for name in of if name in kept}
             for who in (by, frozenset({TOKENS[0]})):
-                assert seen(shards, who) == {name for name, said in kept.items() if said & who}
+                mine = {name for name, said in kept.items() if said & who}
+                assert seen(shards, who) == mine
+                assert seen(shards, who, "col_1") == {name for name in mine if collection_of(name) == "col_1"}
         shards.close()
 
 
@@ -109,7 +120,7 @@ def test_where_all_may_read_nobody_is_compared_until_somebody_may_not(
 ) -> None:
     monkeypatch.setattr(edge_memory, "_SAMPLE_POINTS", 6)
     shards, mine = made(tmp_path), frozenset({TOKENS[0]})
-    condition = (AnyOf(field="readers", values=tuple(mine)),)
+    condition = allowing(mine)
     index = shards.index("main")
     put(shards, {f"doc_{number}": mine for number in range(40)})
     everything = {f"doc_{number}" for number in range(40)}
@@ -162,4 +173,28 @@ def test_no_key_of_a_payload_is_that_of_the_numbers(tmp_path: Path) -> None:
     shards.upsert("main", [point], np.ones((1, 2), np.float32))
     assert seen(shards, frozenset({TOKENS[0]})) == set()
     assert seen(shards, frozenset({TOKENS[1]})) == {"doc_1"}
+    shards.close()
+
+
+def test_a_condition_is_left_out_while_the_others_hide_all_that_it_hides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_memory, "_SAMPLE_POINTS", 6)
+    shards, mine, theirs = made(tmp_path), frozenset({TOKENS[0]}), frozenset({TOKENS[1]})
+    index, condition = shards.index("main"), allowing(mine, "col_1")
+    all_of = [f"doc_{number}" for number in range(60)]
+    readable = {name: mine for name in all_of if collection_of(name) == "col_1"}
+    put(shards, readable | {name: theirs for name in all_of if name not in readable})
+    for within in ((), ("col_1",)):
+        assert seen(shards, mine, *within) == set(readable)
+    corpus = index.memory.corpus(index.shard, condition)
+    assert corpus.allowed is not None
+    assert len(corpus.allowed.must or ()) == 1
+    last = max(readable, key=lambda name: uuid5(NAMESPACE, name))
+    hidden = max(set(all_of) - set(readable), key=lambda name: uuid5(NAMESPACE, name))
+    share(shards, [hidden], mine)
+    assert seen(shards, mine, "col_1") == set(readable)
+    assert len(corpus.allowed.must or ()) == 2
+    share(shards, [last], theirs)
+    assert seen(shards, mine, "col_1") == set(readable) - {last}
     shards.close()

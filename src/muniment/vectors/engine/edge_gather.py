@@ -65,7 +65,9 @@ def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
             missing = _others(found.places, len(ids))
             if len(missing):
                 points = EdgeFilter(must=[HasIdCondition({ids[place] for place in missing})])
-                rest.append((side, points, len(missing)))
+                # So few are compared by their originals at once, in half the time.
+                scored = side if side.sparse else side._replace(params=EXACT_SEARCH)
+                rest.append((scored, points, len(missing)))
     for (side, _, _), found in zip(rest, _found(index, rest, candidates), strict=True):
         scores[signals.index(side.signal), found.places] = found.scores
     full = any(len(found.places) == asked.pool for found in lists)
