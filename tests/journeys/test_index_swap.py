@@ -15,7 +15,10 @@ def text(number: int) -> str:
 
 
 class Asking:
-    """Searches one after another on a thread of its own, and what was odd about any."""
+    """Searches one after another on a thread of its own, and what was odd about any.
+
+    In between it leaves the house some time for the work that is watched.
+    """
 
     def __init__(self, muniment: Muniment, body: dict) -> None:
         self._muniment, self._body = muniment, body
@@ -32,7 +35,7 @@ class Asking:
         self._thread.join()
 
     def _ask(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(0.02):
             hits = self._muniment.post("/api/v1/search", self._body)["hits"]
             found = {hit["document"]["key"] for hit in hits}
             spans = Counter((hit["document"]["key"], hit["chunk"]["span"]["start"]) for hit in hits)

@@ -4,6 +4,7 @@ That `python -m` starts them as well, the houses show, and the tests whose paren
 """
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +34,7 @@ def _detached(sent: Any) -> int:
 
 def _run(module: str, channel: int, errors: int, arguments: tuple[str, ...]) -> None:
     """What `python -P -m MODULE` does."""
+    gc.freeze()
     os.setsid()
     os.dup2(errors, 2)
     asyncio.run(import_module(module).main([str(channel), str(os.getppid()), *arguments]))

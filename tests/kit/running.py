@@ -4,6 +4,7 @@ The processes are forked from one that has loaded Muniment's code, which takes e
 That `python -m muniment` starts one as well, the tests of the command line show.
 """
 
+import gc
 import os
 import secrets
 import socket
@@ -42,6 +43,7 @@ FORKS.set_forkserver_preload([*LOADED, "pytest"])  # which each process takes fo
 
 def command(arguments: list[str], environment: dict[str, str], log: Path) -> None:
     """What a process of a house does: `muniment ARGUMENTS`, its output in a log."""
+    gc.freeze()  # what was loaded is shared with the others, and stays so while nothing looks through it
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -20,8 +20,8 @@ from muniment.vectors.engine.engine import DENSE, EnginePoint
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import LogReader, OperationLog, Position
 
-POINTS, DIMENSIONS, QUERIES, NEAREST = 20_000, 48, 40, 10
-GROUPS, RARE = 50, 1000
+POINTS, DIMENSIONS, QUERIES, NEAREST = 10_000, 48, 40, 10
+GROUPS, RARE = 50, 500
 KEYWORD = Keywords(np.array([1], np.uint32), np.ones(1, np.float32))
 
 
@@ -31,7 +31,7 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> EdgeShard:
     folder = tmp_path_factory.mktemp("indexed") / "shard"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(edge_config, "_EXACT_BELOW_KB", 1000)  # else all this would be compared
+        patched.setattr(edge_config, "_EXACT_BELOW_KB", 500)  # else all this would be compared
         made = EdgeShard.create(str(folder), edge_config.indexed(DIMENSIONS, quantized=True))
     index_fields(made, lean=True)
     rng = np.random.default_rng(7)
