@@ -17,7 +17,7 @@ from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import OperationLog
 
-DIMENSIONS, POINTS, TERMS = 4, 400, 1000
+DIMENSIONS, POINTS, TERMS = 384, 400, 1000
 
 
 def operation(first: int) -> Frame:
@@ -44,14 +44,16 @@ def made(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is only told by the page under Linux")
-def test_to_open_a_shard_is_not_to_read_its_keywords(tmp_path: Path) -> None:
+def test_to_open_a_shard_is_not_to_read_its_vectors_and_keywords(tmp_path: Path) -> None:
     made(tmp_path / "shard")
     (lists,) = (tmp_path / "shard").rglob("inverted_index.dat")
+    (vectors,) = (tmp_path / "shard").rglob("matrix.dat")
     shard = EdgeShard.load(str(tmp_path / "shard"))
     told = Path("/proc/self/smaps").read_text()
-    held = sum(int(kb) for kb in re.findall(rf" {re.escape(str(lists))}\n(?:.*\n)*?Rss: +(\d+) kB", told))
     shard.close()
-    assert held * 1024 < lists.stat().st_size / 4
+    for file in (lists, vectors):
+        held = sum(int(kb) for kb in re.findall(rf" {re.escape(str(file))}\n(?:.*\n)*?Rss: +(\d+) kB", told))
+        assert held * 1024 < file.stat().st_size / 4
 
 
 def test_an_extension_leaves_segments_that_were_laid_out_otherwise(

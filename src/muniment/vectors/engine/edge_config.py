@@ -96,14 +96,10 @@ def growing(dimensions: int) -> EdgeConfig:
 def indexed(dimensions: int, *, quantized: bool) -> EdgeConfig:
     """A shard of segments that `optimize` makes: a graph (over int8 vectors), originals and keywords mapped.
 
-    Keywords are not read where it is opened: all of them were then its process's memory for a moment.
+    Neither is read where it is opened: all of them were then its process's memory for a moment.
     """
     return EdgeConfig(
-        vectors={
-            DENSE: EdgeVectorParams(
-                size=dimensions, distance=Distance.Cosine, memory=Memory.Cold if quantized else Memory.Cached
-            )
-        },
+        vectors={DENSE: EdgeVectorParams(size=dimensions, distance=Distance.Cosine, memory=Memory.Cold)},
         sparse_vectors={KEYWORDS: _keywords(Memory.Cold)},
         hnsw_config=HnswIndexConfig(
             m=NEIGHBOURS,
