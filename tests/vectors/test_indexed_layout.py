@@ -10,8 +10,10 @@ import pytest
 from qdrant_edge import EdgeShard, EdgeSparseVectorParams, Memory
 
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.engine import edge_config, layout
+from muniment.vectors.engine import edge_config, edge_copying, layout
 from muniment.vectors.engine.builder import Build
+from muniment.vectors.engine.edge_copying import Copying
+from muniment.vectors.engine.edge_opened import OpenIndex
 from muniment.vectors.engine.edge_replay import put, replay
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame
@@ -33,6 +35,11 @@ def operation(first: int) -> Frame:
     return put(points, rng.normal(size=(POINTS, DIMENSIONS)).astype(np.float32))
 
 
+def held_bytes(file: Path) -> int:
+    told = Path("/proc/self/smaps").read_text()
+    return 1024 * sum(int(kb) for kb in re.findall(rf" {re.escape(str(file))}\n(?:.*\n)*?Rss: +(\d+) kB", told))
+
+
 def made(folder: Path) -> None:
     folder.mkdir()
     shard = EdgeShard.create(str(folder), edge_config.indexed(DIMENSIONS, quantized=False))
@@ -49,11 +56,26 @@ def test_to_open_a_shard_is_not_to_read_its_vectors_and_keywords(tmp_path: Path)
     (lists,) = (tmp_path / "shard").rglob("inverted_index.dat")
     (vectors,) = (tmp_path / "shard").rglob("matrix.dat")
     shard = EdgeShard.load(str(tmp_path / "shard"))
-    told = Path("/proc/self/smaps").read_text()
+    held = {file: held_bytes(file) for file in (lists, vectors)}
     shard.close()
-    for file in (lists, vectors):
-        held = sum(int(kb) for kb in re.findall(rf" {re.escape(str(file))}\n(?:.*\n)*?Rss: +(\d+) kB", told))
-        assert held * 1024 < file.stat().st_size / 4
+    assert all(count < file.stat().st_size / 4 for file, count in held.items())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is only told by the page under Linux")
+def test_what_was_copied_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path / "shard")
+    (vectors,) = (tmp_path / "shard").rglob("matrix.dat")
+    index = OpenIndex("main", EdgeShard.load(str(tmp_path / "shard")), tmp_path / "shard", DIMENSIONS)
+    copying = Copying(index, tmp_path / "log")
+    monkeypatch.setattr(edge_copying, "_RELEASE_POINTS", POINTS)
+    copying.more(POINTS - 1)
+    before = held_bytes(vectors)
+    copying.more(1)
+    after = held_bytes(vectors)
+    copying.close()
+    index.shard.close()
+    assert before > vectors.stat().st_size / 2
+    assert after == 0
 
 
 def test_an_extension_leaves_segments_that_were_laid_out_otherwise(

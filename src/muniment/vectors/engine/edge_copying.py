@@ -13,6 +13,10 @@ from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.edge_replay import as_put
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import OperationLog, Position
+from muniment.vectors.engine.resident import release
+
+_RELEASE_POINTS = 8192
+"""After so many that were copied what they lie in is let go of: 6 kB of mapped files each."""
 
 
 class Copying:
@@ -22,6 +26,7 @@ class Copying:
         self._index = index
         self._log = OperationLog(log)
         self._from: UUID | None = None
+        self._unreleased = 0
         self._broken: str | None = None
 
     def more(self, limit: int) -> bool:
@@ -35,6 +40,10 @@ class Copying:
         )
         if records:
             self._append(as_put(records, self._index.dimensions))
+        self._unreleased += len(records)
+        if self._unreleased >= _RELEASE_POINTS:
+            release(self._index.folder)
+            self._unreleased = 0
         self._require_whole()
         self._from = None if following is None else uuid(following)
         return following is not None
