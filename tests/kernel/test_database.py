@@ -252,10 +252,14 @@ async def test_a_mark_moves_with_every_change_and_with_nothing_else(database_url
     async with open_ledger(database_url) as ledger:
         async with ledger.database.write() as writing:
             await writing.execute(insert(LINES), {"name": "first", "amount": 1})
-        before = await ledger.database.mark()
-        async with ledger.database.read() as reading:
-            await reading.scalar(select(func.count()).select_from(LINES))
-        assert await ledger.database.mark() == before
+        for _ in range(100):  # in PostgreSQL it moves with what other tests write as well
+            before = await ledger.database.mark()
+            async with ledger.database.read() as reading:
+                await reading.scalar(select(func.count()).select_from(LINES))
+            if await ledger.database.mark() == before:
+                break
+        else:
+            pytest.fail("to read moves it")
         if ledger.database.dialect == "sqlite":  # PostgreSQL counts every transaction that might have written
             async with ledger.database.write() as looking:
                 await looking.execute(update(LINES).where(LINES.c.name == "nobody").values(amount=2))
@@ -311,4 +315,5 @@ async def test_a_mark_moves_when_who_commits_is_cancelled(database_url):
         async with ledger.database.read() as reading:
             written = await reading.scalar(select(func.count()).select_from(LINES))
         assert not written or marks[0] != marks[1]
-        assert await ledger.database.mark() == marks[1]
+        if ledger.database.dialect == "sqlite":  # PostgreSQL's moves with what other tests write
+            assert await ledger.database.mark() == marks[1]
