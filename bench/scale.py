@@ -25,6 +25,7 @@ from bench.grown import GROUPS, INDEX, KEPT_FROM, Chunks, Grown, build, chunks, 
 from bench.mixing import NOISE, OTHER_PART, Passages, Places, unit
 from bench.opened import indexing_engine
 from bench.serving import cpu_seconds
+from bench.start import shares_mb
 
 from muniment.kernel.logs import configure_logs
 from muniment.kernel.model import Matrix
@@ -133,12 +134,14 @@ async def _searches(
     ms = np.array(seconds) * 1000
     scans = [await _recall(engine, passages, chunks, name, *filtered) for filtered in _filters(chunks)]
     p50, p95 = (float(np.quantile(ms, share)) for share in (0.5, 0.95))
+    own = sum(mb for (_, process), mb in shares_mb(os.getpid(), "Pss_Anon").items() if "vectors" in process)
     memory = "< 3,000 MB" if of.size >= KEPT_FROM else ""
     beside = "exact scan of the vectors that the filter lets through"
     report.row(f"S4 {name}: search p50", p50, "ms", beside=beside, baseline=scans[0], samples=list(ms))
     report.row(f"S4 {name}: search p95", p95, "ms", limit=limit, samples=report.p95s(ms))
     report.row(f"S4 {name}: CPU a search, all processes", worked / QUERIES * 1000, "ms")
-    report.row(f"S4 {name}: memory of the engine's processes", engine_mb(), "MB", limit=memory)
+    report.row(f"S4 {name}: memory of the engine's processes", engine_mb(), "MB", limit=memory,
+               without_mapped_files=round(own))  # fmt: skip
     report.row(f"S4 {name}: disk", layout.disk_bytes(of.folder) / 1e6, "MB")
     return p50
 

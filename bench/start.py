@@ -107,9 +107,9 @@ def pss_mb(running: Running) -> dict[tuple[int, str], float]:
     return shares_mb(running.pid)
 
 
-def shares_mb(root: int) -> dict[tuple[int, str], float]:
-    """The same of any process and all that came of it."""
-    return {(pid, _name(pid)): _pss_mb(pid) for pid in tree(root)}
+def shares_mb(root: int, of: str = "Pss") -> dict[tuple[int, str], float]:
+    """The same of any process and all that came of it; of `Pss_Anon` what no file has, which it cannot give up."""
+    return {(pid, _name(pid)): _rolled_up_mb(pid, of) for pid in tree(root)}
 
 
 def tree(root: int) -> list[int]:
@@ -134,9 +134,9 @@ def _name(pid: int) -> str:
     return f"{module} {words[words.index('-m') + 2]}" if module == "muniment" else module
 
 
-def _pss_mb(pid: int) -> float:
+def _rolled_up_mb(pid: int, of: str) -> float:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{of}:")) * 1024 / 1e6
 
 
 if __name__ == "__main__":
