@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint format docs contracts bench bench-peers bench-compare bench-publish chaos lock clean
+.PHONY: help demo test test-distributed lint format docs contracts bench bench-peers bench-compare bench-publish chaos lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,12 +27,17 @@ demo: .venv/run  ## start Muniment on an example handbook, ask three questions a
 # Tests start many processes; each would compile all of Muniment again where nothing may be kept.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: export COUNT_LINES := 1
-test: .venv/dev  ## the whole default suite, with coverage
+test: .venv/dev  ## the default suite, with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
-	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2
+	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 -m "not distributed"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
+
+test-distributed: export PYTHONDONTWRITEBYTECODE :=
+test-distributed: .venv/dev  ## its scenarios once more, with a process for each room and over PostgreSQL
+	@$(BIN)/python tests/kit/prepare_model.py
+	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 -m distributed
 
 lint: .venv/dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

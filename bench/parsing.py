@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 from bench import evaldata, report
 from bench.peers import Peer, environment, is_made
 
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.child.process import Child
 from muniment.documents.parsing.child.task import ParseTask
-from muniment.documents.parsing.model import Parsed, ParserSettings
+from muniment.documents.parsing.model import Parsed
 from muniment.kernel.logs import configure_logs
 from muniment.kernel.problems import Problem
 

@@ -8,6 +8,8 @@ tests take it and open their room's database there, so that each of them runs on
 
 `house`: a house that runs, in one process and then in many, shared by all tests of a session.
 
+What is marked `distributed` runs by `make test-distributed`, and not by `make test`.
+
 `sqlite_url`, `postgresql_url`: one of the two alone. The server is started once for all test processes, when
 the first test asks for it. Helpers that are no fixtures live in `kit`; `kit.migrations` has
 `assert_migrations_match`, which every room with tables calls.
@@ -30,6 +32,8 @@ from kit.migrations import upgrade_by_rote
 from kit.postgresql import drop_databases, server_url
 from kit.running import RunningHouse, running
 from kit.sharing import Sharing, rank_of
+
+DISTRIBUTED = pytest.param("many", marks=pytest.mark.distributed)
 
 # As many examples as the default suite has time for; a property that needs more says so itself.
 settings.register_profile("suite", max_examples=40)
@@ -99,7 +103,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-@pytest.fixture(scope="session", params=["one", "many"], ids="house-{}".format)
+@pytest.fixture(scope="session", params=["one", DISTRIBUTED], ids="house-{}".format)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
     folder: Path = tmp_path_factory.mktemp(f"house-{request.param}")
     with running(folder, request.param) as house:

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
 from muniment.documents.chunking.recipe import RECIPE, recipe_named
-from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Limits, Parsed, ParserSettings, Picture
+from muniment.documents.parsing.bounds import ParserSettings
+from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Limits, Parsed, Picture
 from muniment.documents.parsing.paged.place import boxes
 from muniment.documents.parsing.paged.render import picture
 from muniment.documents.parsing.parse import parse

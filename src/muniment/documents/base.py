@@ -13,7 +13,7 @@ from muniment.collections.contract import CollectionRef, Collections, Lookup
 from muniment.documents import access, registry
 from muniment.documents.contract import DocumentMissing
 from muniment.documents.indexing import Indexing
-from muniment.documents.parsing.model import ParserSettings
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.pool import Parsers
 from muniment.embedding.contract import Embedding
 from muniment.identity.contract import Identity

@@ -14,7 +14,8 @@ from muniment.documents.chunking.recipe import (
     recipe_named,
 )
 from muniment.documents.contract import PageSpan
-from muniment.documents.parsing.model import Chunked, Parsed, ParserSettings
+from muniment.documents.parsing.bounds import ParserSettings
+from muniment.documents.parsing.model import Chunked, Parsed
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.texts.code import parse_code
 from muniment.documents.parsing.texts.markdown import parse_markdown

@@ -7,7 +7,7 @@ import pytest
 
 from muniment.documents.contract import FileBroken, FileEncrypted, ParserLimit
 from muniment.documents.parsing.archive import MOST_MEMBERS, opened
-from muniment.documents.parsing.model import ParserSettings
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.office.safe_xml import MOST_DEPTH, elements, tree
 from muniment.documents.parsing.source import Source
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from lzma import LZMAError
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from muniment.documents.contract import FileBroken, FileEncrypted, ParserLimit
 from muniment.documents.parsing.source import Source
+from muniment.documents.shapes.problems import FileBroken, FileEncrypted, ParserLimit
 
 MOST_MEMBERS = 20_000
 _PIECE_BYTES = 65_536

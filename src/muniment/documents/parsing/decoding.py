@@ -3,8 +3,8 @@
 import codecs
 import re
 
-from muniment.documents.contract import NotText
 from muniment.documents.parsing.encodings import legacy, stateful, unmarked
+from muniment.documents.shapes.problems import NotText
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -8,8 +8,8 @@ from typing import get_args
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from muniment.documents.contract import DocumentType, Fields, ReviewStatus
 from muniment.documents.parsing.decoding import normal
+from muniment.documents.shapes.fields import DocumentType, Fields, ReviewStatus
 
 _ALIASES = {
     "authors": "author", "creator": "author", "by": "author",

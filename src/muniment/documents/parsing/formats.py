@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Literal, get_args
 from zipfile import BadZipFile, ZipFile
 
-from muniment.documents.contract import FileBroken, FileEncrypted, FormatUnknown
 from muniment.documents.parsing.source import Source
+from muniment.documents.shapes.problems import FileBroken, FileEncrypted, FormatUnknown
 
 Format = Literal[
     "pdf", "html", "markdown", "plain", "docx", "pptx", "xlsx", "csv", "json", "jsonl", "eml", "code", "ipynb",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from muniment.documents.contract import FileBroken, FileEmpty
 from muniment.documents.parsing.compound.epub import parse_epub
 from muniment.documents.parsing.compound.mail import parse_mail
 from muniment.documents.parsing.formats import Format, tell, unread
@@ -22,6 +21,7 @@ from muniment.documents.parsing.texts.markdown import parse_markdown
 from muniment.documents.parsing.texts.notebook import parse_notebook
 from muniment.documents.parsing.texts.plain import parse_plain
 from muniment.documents.parsing.texts.records import parse_json, parse_json_lines
+from muniment.documents.shapes.problems import FileBroken, FileEmpty
 from muniment.kernel.extras import late
 
 READERS: Mapping[Format, Callable[[Source], Parsed]] = {

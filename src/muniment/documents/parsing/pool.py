@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from muniment.documents.chunking.recipe import RECIPE
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.child.process import Child, stopping
 from muniment.documents.parsing.child.task import AnyTask, ChunkTask, PageTask, ParseTask, RectanglesTask
-from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Parsed, ParserSettings, Picture
+from muniment.documents.parsing.model import Boxes, Chunked, Drawn, Parsed, Picture
 from muniment.kernel.model import Model
 
 M = TypeVar("M", bound=Model)

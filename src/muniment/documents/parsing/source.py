@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.decoding import decode
 from muniment.documents.parsing.model import Limits
+from muniment.documents.shapes.problems import ParserLimit
 
 HEAD_BYTES = 65_536
 _PIECE_BYTES = 1_048_576

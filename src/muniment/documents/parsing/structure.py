@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muniment.documents.contract import SectionSpan, Span
 from muniment.documents.parsing.model import Block, BlockKind
 from muniment.documents.parsing.source import too_much_text
+from muniment.documents.shapes.text import SectionSpan, Span
 
 MOST_TITLE = 300
 SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")

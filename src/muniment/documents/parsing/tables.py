@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muniment.documents.contract import Span
 from muniment.documents.parsing.source import too_much_text
 from muniment.documents.parsing.structure import Growing
+from muniment.documents.shapes.text import Span
 
 BAR = " | "
 _VALUE = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d\s.,:/%’'eE+-]*\)?\s?[^\w\s]?")

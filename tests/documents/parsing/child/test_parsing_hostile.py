@@ -22,7 +22,7 @@ from muniment.documents.contract import (
     OcrMissing,
     ParserLimit,
 )
-from muniment.documents.parsing.model import ParserSettings
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.pool import parsers
 from muniment.kernel.problems import Problem
 

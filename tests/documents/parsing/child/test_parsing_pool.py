@@ -16,9 +16,10 @@ from pydantic import ValidationError, model_validator
 
 import muniment.documents.parsing.pool as pool_module
 from muniment.documents.contract import FileBroken, ParserLimit
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.child.process import Child
 from muniment.documents.parsing.child.task import ParseTask
-from muniment.documents.parsing.model import Chunked, Line, Parsed, ParserSettings
+from muniment.documents.parsing.model import Chunked, Line, Parsed
 from muniment.documents.parsing.pool import Parsers, parsers
 from muniment.kernel.problems import Unavailable
 
@@ -335,7 +336,7 @@ def test_a_child_changes_nothing_and_reaches_nobody(tmp_path: Path, user: int) -
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from muniment.documents.parsing.model import ParserSettings
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.pool import parsers
 
 async def main():

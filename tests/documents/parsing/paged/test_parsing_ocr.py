@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 from kit.parsing import parsed
 from kit.pdf import make_pdf, prose
 from muniment.documents.contract import FileBroken, FileEmpty, OcrMissing, ParserLimit
-from muniment.documents.parsing.model import ParserSettings
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.paged.ocr import lines_of, words_of
 from muniment.documents.parsing.pool import parsers
 

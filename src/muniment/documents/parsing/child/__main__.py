@@ -15,7 +15,6 @@ from tokenizers import Tokenizer
 
 from muniment.documents.chunking.chunk import chunk
 from muniment.documents.chunking.recipe import recipe_named
-from muniment.documents.contract import FileBroken, ParserLimit
 from muniment.documents.parsing.child.confinement import allow_cpu, confine
 from muniment.documents.parsing.child.task import (
     REPLY,
@@ -34,6 +33,7 @@ from muniment.documents.parsing.paged.place import boxes
 from muniment.documents.parsing.paged.render import picture
 from muniment.documents.parsing.parse import parse
 from muniment.documents.parsing.source import Source, too_much_output
+from muniment.documents.shapes.problems import FileBroken, ParserLimit
 from muniment.kernel.model import Model
 from muniment.kernel.problems import Problem, Unavailable
 

@@ -7,10 +7,10 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 
-from muniment.documents.contract import FileBroken, ParserLimit
+from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.child.task import REPLY, REQUEST, SECONDS, Said
-from muniment.documents.parsing.model import ParserSettings
 from muniment.documents.parsing.source import too_much_output
+from muniment.documents.shapes.problems import FileBroken, ParserLimit
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem, Unavailable
 

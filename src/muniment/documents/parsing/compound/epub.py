@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element
 
 from pydantic import JsonValue
 
-from muniment.documents.contract import FileBroken, FileEncrypted
 from muniment.documents.parsing.archive import Archive, opened
 from muniment.documents.parsing.compound.grafting import graft
 from muniment.documents.parsing.compound.mime import as_text
@@ -20,6 +19,7 @@ from muniment.documents.parsing.office import safe_xml
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.texts.html import declared_charset, read_html
+from muniment.documents.shapes.problems import FileBroken, FileEncrypted
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"

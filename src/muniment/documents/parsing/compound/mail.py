@@ -8,7 +8,6 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from muniment.documents.contract import FileEncrypted
 from muniment.documents.parsing.compound.grafting import graft
 from muniment.documents.parsing.compound.mime import (
     Address,
@@ -28,6 +27,7 @@ from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.texts.html import declared_charset, read_html
 from muniment.documents.parsing.texts.plain import parse_plain
+from muniment.documents.shapes.problems import FileEncrypted
 
 MOST_DEPTH = 32
 MOST_NAME = 200

@@ -13,9 +13,9 @@ from email.policy import Compat32, Policy
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, cast
 
-from muniment.documents.contract import FileBroken, ParserLimit
 from muniment.documents.parsing.decoding import normal
 from muniment.documents.parsing.source import Source
+from muniment.documents.shapes.problems import FileBroken, ParserLimit
 
 MOST_PARTS = 20_000
 MOST_ADDRESSES = 50

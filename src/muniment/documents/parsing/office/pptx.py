@@ -3,7 +3,6 @@
 from typing import cast
 from xml.etree.ElementTree import Element
 
-from muniment.documents.contract import PageSpan, SectionSpan
 from muniment.documents.parsing.archive import opened
 from muniment.documents.parsing.formats import MEDIA_TYPES
 from muniment.documents.parsing.model import Parsed
@@ -22,6 +21,7 @@ from muniment.documents.parsing.office.slide_text import (
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing
 from muniment.documents.parsing.tables import add_table, cell
+from muniment.documents.shapes.text import PageSpan, SectionSpan
 
 
 def parse_pptx(source: Source) -> Parsed:

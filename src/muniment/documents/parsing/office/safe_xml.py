@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 from xml.parsers import expat
 
-from muniment.documents.contract import FileBroken, ParserLimit
+from muniment.documents.shapes.problems import FileBroken, ParserLimit
 
 MOST_DEPTH = 256
 MOST_ELEMENTS = 2_000_000

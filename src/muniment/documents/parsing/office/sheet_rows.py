@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.office.cell_values import Shown, general
 from muniment.documents.parsing.office.opc import whole
 from muniment.documents.parsing.office.safe_xml import scan
 from muniment.documents.parsing.source import too_much_text
 from muniment.documents.parsing.tables import cell
+from muniment.documents.shapes.problems import ParserLimit
 
 _SPACES = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",

@@ -3,7 +3,6 @@
 import re
 from typing import cast
 
-from muniment.documents.contract import PageSpan
 from muniment.documents.parsing.archive import opened
 from muniment.documents.parsing.formats import MEDIA_TYPES
 from muniment.documents.parsing.model import Parsed
@@ -13,6 +12,7 @@ from muniment.documents.parsing.office.sheet_rows import rows, strings
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.tables import Grid
+from muniment.documents.shapes.text import PageSpan
 
 _UNNAMED = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|blad|ark|лист|工作表|シート) ?1", re.IGNORECASE)
 

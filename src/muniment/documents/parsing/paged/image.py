@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from muniment.documents.contract import FileBroken, FileEmpty, ParserLimit
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.paged.layout import lay_out
 from muniment.documents.parsing.paged.ocr import Reading, require_tesseract
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
+from muniment.documents.shapes.problems import FileBroken, FileEmpty, ParserLimit
 from muniment.kernel.extras import late
 
 MOST_FRAMES = 2_000

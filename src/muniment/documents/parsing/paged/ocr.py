@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from muniment.documents.contract import FileBroken, OcrMissing, ParserLimit
 from muniment.documents.parsing.paged.layout import Line, Mark
 from muniment.documents.parsing.source import Source
+from muniment.documents.shapes.problems import FileBroken, OcrMissing, ParserLimit
 
 LEAST_CONFIDENCE = 30.0
 """Of 100; words below it are mostly specks and drawings."""

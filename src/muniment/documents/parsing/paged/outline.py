@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pypdfium2  # type: ignore[import-untyped]  # it ships none
 from pypdfium2 import raw
 
-from muniment.documents.contract import PageSpan
 from muniment.documents.parsing.paged.place import spelled
 from muniment.documents.parsing.structure import MOST_TITLE, Heading
+from muniment.documents.shapes.text import PageSpan
 
 MOST_LINKS = 200
 _MOST_BOOKMARKS = 5_000

@@ -7,7 +7,6 @@ from typing import Any
 import pypdfium2  # type: ignore[import-untyped]  # it ships none
 from pydantic import JsonValue
 
-from muniment.documents.contract import FileBroken, FileEmpty, ParserLimit
 from muniment.documents.parsing.decoding import normal
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.model import Parsed
@@ -19,6 +18,7 @@ from muniment.documents.parsing.paged.place import Characters, View, open_pdf
 from muniment.documents.parsing.paged.render import has_picture, render
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
+from muniment.documents.shapes.problems import FileBroken, FileEmpty, ParserLimit
 
 MOST_PAGES = 10_000
 _FEW_CHARACTERS, _SAMPLE_CHARACTERS = 10, 500

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Self
 import pypdfium2  # type: ignore[import-untyped]  # it ships none
 from pypdfium2 import raw
 
-from muniment.documents.contract import FileBroken, FileEncrypted
 from muniment.documents.parsing.model import Boxes, Drawn
+from muniment.documents.shapes.problems import FileBroken, FileEncrypted
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, or fractions of a page from its top left."""

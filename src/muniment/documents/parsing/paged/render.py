@@ -7,12 +7,12 @@ from typing import Any
 import pypdfium2  # type: ignore[import-untyped]  # it ships none
 from pypdfium2 import raw
 
-from muniment.documents.contract import FileBroken, PageMissing
 from muniment.documents.parsing.formats import tell
 from muniment.documents.parsing.model import Picture
 from muniment.documents.parsing.paged.image import frame, opened
 from muniment.documents.parsing.paged.place import open_pdf
 from muniment.documents.parsing.source import Source
+from muniment.documents.shapes.problems import FileBroken, PageMissing
 from muniment.kernel.problems import NotAvailable
 
 _MOST_PIXELS = 24_000_000

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from muniment.documents.contract import SectionSpan
 from muniment.documents.parsing.formats import programming_language
 from muniment.documents.parsing.model import Block, Parsed
 from muniment.documents.parsing.source import Source
@@ -22,6 +21,7 @@ from muniment.documents.parsing.texts.languages import (
     Grammar,
     parser,
 )
+from muniment.documents.shapes.text import SectionSpan
 
 MOST_BYTES = 4_000_000
 _MOST_SECONDS = 5.0

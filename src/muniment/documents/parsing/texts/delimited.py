@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import PurePath
 
-from muniment.documents.contract import FileBroken
 from muniment.documents.parsing.formats import MEDIA_TYPES
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing
 from muniment.documents.parsing.tables import Grid, cell
+from muniment.documents.shapes.problems import FileBroken
 
 _DELIMITERS = ",;\t|"
 _SAID = re.compile(r"sep=(.)\n", re.IGNORECASE)

@@ -7,7 +7,6 @@ from typing import cast
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.decoding import decode
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import with_links
@@ -15,6 +14,7 @@ from muniment.documents.parsing.model import BlockKind, Parsed
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.tables import has_header
+from muniment.documents.shapes.problems import ParserLimit
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{2,40})", re.IGNORECASE)
 _CHARSETS = re.compile(

@@ -9,12 +9,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from pydantic import JsonValue
 
-from muniment.documents.contract import Span
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import addresses, with_links
 from muniment.documents.parsing.model import Block, BlockKind, Parsed
 from muniment.documents.parsing.structure import MOST_TITLE, Heading, sections
 from muniment.documents.parsing.texts.plain import paragraphs
+from muniment.documents.shapes.text import Span
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_FRONT = 65_536

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from muniment.documents.contract import FileBroken
 from muniment.documents.parsing.decoding import normal
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import with_links
@@ -16,6 +15,7 @@ from muniment.documents.parsing.model import Block, BlockKind, Parsed
 from muniment.documents.parsing.source import Source, too_much_text
 from muniment.documents.parsing.structure import Heading, sections
 from muniment.documents.parsing.texts.markdown import read_body
+from muniment.documents.shapes.problems import FileBroken
 
 MOST_OUTPUT = 2000
 """How much of a cell's output is kept, in characters: a log says little after its first lines."""

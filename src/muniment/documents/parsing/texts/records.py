@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from muniment.documents.contract import FileBroken, ParserLimit, SectionSpan
 from muniment.documents.parsing.decoding import normal
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.source import Source, too_much_text
 from muniment.documents.parsing.structure import MOST_TITLE, Growing
+from muniment.documents.shapes.problems import FileBroken, ParserLimit
+from muniment.documents.shapes.text import SectionSpan
 
 _NAMES = ("title", "name", "id", "key")
 _SMALL = 2000

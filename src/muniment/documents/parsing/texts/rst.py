@@ -13,13 +13,13 @@ from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, directives, roles
 from docutils.parsers.rst.languages import en
 
-from muniment.documents.contract import ParserLimit
 from muniment.documents.parsing.fields import sort_fields
 from muniment.documents.parsing.links import with_links
 from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.texts.plain import parse_plain
+from muniment.documents.shapes.problems import ParserLimit
 
 _SETTINGS = {
     "_disable_config": True,
