@@ -9,7 +9,7 @@ from access.town import Town
 from kit.running import ADMIN_PASSWORD
 
 SEED = int(os.environ.get("MUNIMENT_TEST_SEED", "20"))
-STEPS = int(os.environ.get("MUNIMENT_TEST_STEPS", "12"))
+STEPS = int(os.environ.get("MUNIMENT_TEST_STEPS", "9"))
 
 
 async def test_everybody_is_shown_what_they_may_read_and_no_more(http: httpx.AsyncClient) -> None:

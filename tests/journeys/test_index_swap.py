@@ -6,7 +6,7 @@ from collections import Counter
 from journeys.test_straight_path import add, unique, wait
 from muniment.sdk import Muniment
 
-DOCUMENTS = 8
+DOCUMENTS = 5
 
 
 def text(number: int) -> str:
