@@ -96,7 +96,8 @@ class Script:
         families = dict(zip(keywords.FAMILIES, keywords.of_query(query), strict=True))
         found = await self._engine.gather(self._index, Gathering(vector, families, CANDIDATES), self._filter)
         signals = dict(zip(found.signals, found.scores.astype(np.float64), strict=True))
-        best = np.argsort(-judged(signals, found.documents).scores, kind="stable")[:LIMIT]
+        documents = [home.document for home in found.homes]
+        best = np.argsort(-judged(signals, documents).scores, kind="stable")[:LIMIT]
         return [self._texts[found.ids[place]] for place in best]
 
 
