@@ -22,34 +22,40 @@ class Page(NamedTuple):
     dropped: bool
 
 
-async def hydrated(documents: Documents, look: Look, ranked: Sequence[Ranked], spare: int) -> Page:
+async def hydrated(
+    documents: Documents, look: Look, ranked: Sequence[Ranked], spare: int, refused: set[str]
+) -> Page:
     """Read as far down the order as the limit needs; `spare` more where some drop out.
 
-    Where a document is one hit, the passages after its first are read only if that one drops out.
+    Where a document is one hit, the passages after its first are read only if that one drops out. `refused`
+    gathers those that do not say what is demanded: a longer order is read without them.
     """
     request = look.request
     spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
     wanted = demanded(look.phrases)
     hits: list[Hit] = []
     dropped = False
-    waiting = _units(ranked, request)
+    waiting = _units([place for place in ranked if place.id not in refused], request)
     while waiting and len(hits) < request.limit:
         # Reading ahead costs more than it saves while nothing drops out.
         more = spare if dropped or look.phrases else 0
         ahead = request.limit - len(hits) + more
         batch, waiting = waiting[:ahead], waiting[ahead:]
         read = await _read(documents, request, [unit[0] for unit in batch])
-        rest = [place for unit in batch if not _fits(read.get(unit[0].id), wanted) for place in unit[1:]]
+        fits = {name for name, passage in read.items() if _fits(passage, wanted)}
+        rest = [place for unit in batch if unit[0].id not in fits for place in unit[1:]]
         if rest:
-            read |= await _read(documents, request, rest)
+            more_read = await _read(documents, request, rest)
+            fits |= {name for name, passage in more_read.items() if _fits(passage, wanted)}
+            read |= more_read
+        refused |= read.keys() - fits
         for unit in batch:
             if len(hits) == request.limit:
                 break
             for place in unit:
-                passage = read.get(place.id)
-                dropped |= passage is None
-                if passage is not None and _fits(passage, wanted):
-                    hits.append(_hit(place, passage))
+                dropped |= place.id not in read
+                if place.id in fits:
+                    hits.append(_hit(place, read[place.id]))
                     break
     return Page(with_common_parents(hits), dropped)
 
@@ -78,8 +84,6 @@ def _hit(place: Ranked, passage: Passage) -> Hit:
     )
 
 
-def _fits(passage: Passage | None, wanted: Sequence[str]) -> bool:
-    """Whether it may be read and, with its title or one of the headings above it, says each of the phrases."""
-    if passage is None or not wanted:
-        return passage is not None
-    return says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)
+def _fits(passage: Passage, wanted: Sequence[str]) -> bool:
+    """Whether it says, with its title or one of the headings above it, each of the phrases."""
+    return not wanted or says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)

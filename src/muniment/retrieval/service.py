@@ -244,11 +244,11 @@ class HybridRetrieval:
         request = look.request
         ranking = request.ranking or look.scope.ranking
         pool = min(MOST_CANDIDATES, max(ranking.candidates or self._candidates, 2 * request.limit))
-        first = True
+        first, refused = True, set[str]()
         while True:
             ranked, more = await ordered(self._vectors, look, pool, steps)
             with steps.of("hydrate"):
-                hits, dropped = await hydrated(self._documents, look, ranked, self._spare)
+                hits, dropped = await hydrated(self._documents, look, ranked, self._spare, refused)
             short = len(hits) < request.limit and more and pool < MOST_CANDIDATES
             if not short and not (first and dropped):
                 return hits
