@@ -4,6 +4,7 @@ import pytest
 
 from kit.office import Office
 from muniment.collections.contract import IndexRef, Ranking
+from muniment.documents.contract import Hydrate, Passages
 from muniment.kernel.caller import calling_as
 from muniment.kernel.problems import Throttled
 from muniment.retrieval.contract import Hits, Mode, Search
@@ -56,6 +57,22 @@ async def test_a_phrase_is_found_behind_many_that_only_hold_its_words(office: Of
     )
     found = await search(office, '"lease renewal and much"', mode="keyword", limit=5)
     assert keys(found) == ["one.md"]
+
+
+async def test_what_does_not_say_a_phrase_is_read_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.put(
+        "ada", "many.md", "\n\n".join(f"# Part {n}\n\nrenewal lease renewal lease" for n in range(150))
+    )
+    read, hydrate = list[str](), office.room.hydrate
+
+    async def noted(request: Hydrate) -> Passages:
+        read.extend(request.chunks)
+        return await hydrate(request)
+
+    monkeypatch.setattr(office.room, "hydrate", noted)
+    found = await search(office, '"renewal of a lease"', mode="keyword", limit=5)
+    assert found.hits == ()
+    assert len(read) == len(set(read)) == 150
 
 
 async def test_a_slip_is_mended_only_where_nothing_matches(office: Office) -> None:
