@@ -33,7 +33,7 @@ test: .venv/dev  ## the default suite; COUNT_LINES=1: with coverage
 	@if [ -n "$(COUNT_LINES)" ]; then $(BIN)/coverage combine -q && $(BIN)/coverage report; fi
 
 test-distributed: export PYTHONDONTWRITEBYTECODE :=
-test-distributed: .venv/dev  ## its scenarios once more, with a process for each room and over PostgreSQL
+test-distributed: .venv/dev  ## its scenarios once more, in many processes, over PostgreSQL and Qdrant
 	@$(BIN)/python tests/kit/prepare_model.py
 	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 -m distributed
 

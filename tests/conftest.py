@@ -98,7 +98,7 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
     asyncio.run(drop_databases(postgresql_server, prefix))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
 def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 

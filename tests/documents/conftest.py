@@ -64,11 +64,6 @@ def postgresql_url(postgresql_server: str, postgresql_prefix: str) -> Iterator[s
     asyncio.run(empty_databases(postgresql_server, postgresql_prefix))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.distributed)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
 @pytest.fixture(autouse=True)
 def parsing_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """No child to wait for: half a second for each room."""

@@ -15,7 +15,11 @@ from muniment.vectors.contract import Vectors
 from vectors.oracle import AVERAGE_LENGTH
 
 SERVER = os.environ.get("MUNIMENT_TEST_QDRANT_URL")
-ENGINES = {"edge": None, "qdrant in memory": ":memory:"} | ({"qdrant server": SERVER} if SERVER else {})
+SERVERS = {"qdrant in memory": ":memory:"} | ({"qdrant server": SERVER} if SERVER else {})
+ENGINES = [
+    pytest.param(None, id="edge"),
+    *(pytest.param(url, id=name, marks=pytest.mark.distributed) for name, url in SERVERS.items()),
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.filterwarnings("ignore::UserWarning:muniment.vectors.engine"))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ENGINES.values(), ids=ENGINES.keys())
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ENGINES)
 async def vectors(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Vectors]:
