@@ -7,14 +7,12 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing.reduction import DupFd
 from typing import Any
 
 from kit.running import FORKS
-from muniment.vectors.engine.spawning import Spawned, _end, finished
 
 
 class _Here:
@@ -32,7 +30,7 @@ def _detached(sent: Any) -> int:
     return number
 
 
-def _run(module: str, channel: int, errors: int, arguments: tuple[str, ...]) -> None:
+def _run(module: str, channel: int, errors: int, arguments: Sequence[str]) -> None:
     """What `python -P -m MODULE` does."""
     gc.freeze()
     os.setsid()
@@ -41,9 +39,9 @@ def _run(module: str, channel: int, errors: int, arguments: tuple[str, ...]) -> 
 
 
 class Forked:
-    """What `spawned` asks of an asyncio.subprocess.Process."""
+    """What is asked of an asyncio.subprocess.Process."""
 
-    def __init__(self, module: str, theirs: socket.socket, arguments: tuple[str, ...]) -> None:
+    def __init__(self, module: str, theirs: socket.socket, arguments: Sequence[str]) -> None:
         self._process = FORKS.Process(target=_run, args=(module, _Here(theirs.fileno()), _Here(2), arguments))
         self._process.start()
         assert self._process.pid is not None
@@ -62,20 +60,6 @@ class Forked:
         self._ended.set()
 
 
-@asynccontextmanager
-async def forked(module: str, *arguments: str, patience: float) -> AsyncIterator[Spawned]:
-    """As `muniment.vectors.engine.spawning.spawned`."""
-    ours, theirs = socket.socketpair()
-    reader, writer = await asyncio.open_connection(sock=ours)
-    try:
-        with theirs:
-            process: Any = Forked(module, theirs, arguments)
-        try:
-            yield Spawned(process, reader, writer)
-        finally:
-            writer.close()
-            await finished(asyncio.create_task(_end(process, patience)))
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+async def forked(module: str, theirs: socket.socket, arguments: Sequence[str]) -> Any:
+    """As `muniment.vectors.engine.spawning._started`."""
+    return Forked(module, theirs, arguments)

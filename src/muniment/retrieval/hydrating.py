@@ -1,6 +1,6 @@
 """From candidates in their order to hits: the second lock, and one hit for each chunk or document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from muniment.documents.contract import Documents, Hydrate, Passage
@@ -42,12 +42,12 @@ async def hydrated(
         ahead = request.limit - len(hits) + more
         batch, waiting = waiting[:ahead], waiting[ahead:]
         read = await _read(documents, request, [unit[0] for unit in batch])
-        fits = {name for name, passage in read.items() if _fits(passage, wanted)}
+        fits = _fitting(read, wanted)
         rest = [place for unit in batch if unit[0].id not in fits for place in unit[1:]]
         if rest:
-            more_read = await _read(documents, request, rest)
-            fits |= {name for name, passage in more_read.items() if _fits(passage, wanted)}
-            read |= more_read
+            others = await _read(documents, request, rest)
+            fits |= _fitting(others, wanted)
+            read |= others
         refused |= read.keys() - fits
         for unit in batch:
             if len(hits) == request.limit:
@@ -84,6 +84,10 @@ def _hit(place: Ranked, passage: Passage) -> Hit:
     )
 
 
-def _fits(passage: Passage, wanted: Sequence[str]) -> bool:
-    """Whether it says, with its title or one of the headings above it, each of the phrases."""
-    return not wanted or says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)
+def _fitting(read: Mapping[str, Passage], wanted: Sequence[str]) -> set[str]:
+    """Those that say, with their title or one of the headings above them, each of the phrases."""
+    return {
+        name
+        for name, passage in read.items()
+        if not wanted or says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)
+    }

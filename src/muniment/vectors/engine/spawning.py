@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
@@ -38,12 +38,7 @@ async def spawned(module: str, *arguments: str, patience: float) -> AsyncIterato
     reader, writer = await asyncio.open_connection(sock=ours)
     try:
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid()), *arguments,
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
+            process = await _started(module, theirs, arguments)
         try:
             yield Spawned(process, reader, writer)
         finally:
@@ -53,6 +48,15 @@ async def spawned(module: str, *arguments: str, patience: float) -> AsyncIterato
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
+
+
+async def _started(module: str, theirs: socket.socket, arguments: Sequence[str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid()), *arguments,
+        pass_fds=[theirs.fileno()],
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 async def connected(channel: str, parent: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
