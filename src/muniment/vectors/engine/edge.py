@@ -115,6 +115,7 @@ class EdgeShards:
         self._require_space()
         kept = [EnginePoint(p.id, cast(Payload, numbered(stored(p.payload))), p.keywords) for p in points]
         self._write(name, update_of(kept, vectors), [p.id for p in kept], lambda: put(kept, vectors))
+        self.index(name).homes.put(kept)
 
     def delete(self, name: str, condition: Filter, limit: int) -> bool:
         """Delete up to `limit` matching points; whether there may be more."""
@@ -131,6 +132,7 @@ class EdgeShards:
         if ids:
             kept = numbered(stored(payload))
             self._write(name, UpdateOperation.set_payload(list(ids), kept), ids, lambda: changed(ids, kept))
+            self.index(name).homes.changed(kept)
         return more
 
     def index(self, name: str) -> OpenIndex:
@@ -167,6 +169,13 @@ class EdgeShards:
         resident.trim()
         self._unflushed[name] = 0
 
+    def learn(self) -> bool:
+        """Read a little of what searches will ask for; whether there is more to read."""
+        unread = [index for index in self._indexes.values() if not index.homes.complete]
+        if unread:
+            unread[0].homes.learn(unread[0].shard)
+        return bool(unread)
+
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""
         index = self.index(name)
@@ -195,6 +204,7 @@ class EdgeShards:
         finally:
             log.close()
             index.memory.clear()
+            index.homes.clear()
         self._unflushed[name] = self._unflushed.get(name, 0) + touched
         return log.at
 

@@ -71,7 +71,7 @@ def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
     for (side, _, _), found in zip(rest, _found(index, rest, candidates), strict=True):
         scores[signals.index(side.signal), found.places] = found.scores
     full = any(len(found.places) == asked.pool for found in lists)
-    return Gathered(ids, index.memory.homes(index.shard, ids), signals, scores, full)
+    return Gathered(ids, index.homes.of(index.shard, ids), signals, scores, full)
 
 
 def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from qdrant_edge import EdgeShard
 
 from muniment.vectors.contract import BadVectors
+from muniment.vectors.engine.edge_homes import Homes
 from muniment.vectors.engine.edge_memory import Memory
 
 
@@ -18,6 +19,7 @@ class OpenIndex:
     folder: Path
     dimensions: int
     memory: Memory = field(default_factory=Memory)
+    homes: Homes = field(default_factory=Homes)
 
     def require(self, dimensions: int) -> None:
         """Raises BadVectors when vectors of so many dimensions do not belong here."""

@@ -1,0 +1,146 @@
+"""Where points are from: read ahead while nobody asks, and true after every write."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+from uuid import UUID, uuid4, uuid5
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qdrant_edge import EdgeShard
+
+from muniment.vectors import bm25
+from muniment.vectors.contract import AnyOf, Payload
+from muniment.vectors.engine import edge_homes, leisure
+from muniment.vectors.engine.edge import EdgeShards
+from muniment.vectors.engine.engine import EnginePoint, Home
+from muniment.vectors.engine.leisure import Leisure
+
+NAMESPACE = UUID(int=11)
+NAMES = [f"doc_{number}" for number in range(12)]
+
+names = st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True)
+places = st.sampled_from(["col_1", "col_2"])
+steps = st.lists(st.tuples(st.sampled_from(["put", "as", "move", "delete", "learn"]), names, places), max_size=14)
+
+
+class Unread:
+    """A shard whose payloads nobody may ask for by id."""
+
+    def __init__(self, shard: EdgeShard) -> None:
+        self.scroll = shard.scroll
+
+
+def unread(shard: EdgeShard) -> EdgeShard:
+    return cast(EdgeShard, Unread(shard))
+
+
+def opened(folder: Path) -> EdgeShards:
+    folder.mkdir(exist_ok=True)
+    shards = EdgeShards(folder)
+    shards.ensure("main", 2, lean=True)
+    return shards
+
+
+def put(shards: EdgeShards, homes: dict[UUID, Home]) -> None:
+    points = [
+        EnginePoint(
+            point,
+            Payload(readers=("usr_a",), document=home.document, version="v", collection=home.collection),
+            bm25.of_passage(([1], 10)),
+        )
+        for point, home in homes.items()
+    ]
+    shards.upsert("main", points, np.ones((len(points), 2), np.float32))
+
+
+def told(shards: EdgeShards, ids: Sequence[UUID]) -> list[Home]:
+    index = shards.index("main")
+    return index.homes.of(index.shard, ids)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps)
+def test_homes_are_those_of_a_plain_table(taken: list[tuple[str, list[str], str]]) -> None:
+    truth: dict[UUID, Home] = {}
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edge_homes, "_STEP_POINTS", 3)
+        patch.setattr(edge_homes, "_MOST_LATE", 4)
+        shards = opened(Path(folder) / "engine")
+        for what, chosen, place in taken:
+            ids = {uuid5(NAMESPACE, name): name for name in chosen}
+            match what:
+                case "put" | "as":  # the same point of another document, which no document of ours is
+                    of = {id_: Home(name if what == "put" else f"{name}_as", place) for id_, name in ids.items()}
+                    put(shards, of)
+                    truth |= of
+                case "move":
+                    asked = (AnyOf(field="document", values=tuple(chosen)),)
+                    shards.set_payload("main", asked, {"collection": place}, 100, None)
+                    truth |= {i: h._replace(collection=place) for i, h in truth.items() if h.document in chosen}
+                case "delete":
+                    shards.delete("main", (AnyOf(field="document", values=tuple(chosen)),), 100)
+                    truth = {i: h for i, h in truth.items() if h.document not in chosen}
+                case _:
+                    shards.learn()
+            assert told(shards, list(truth)) == list(truth.values())
+        shards.close()
+
+
+def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
+    homes = {uuid4(): Home(f"doc_{n // 10}", "col_1") for n in range(3 * edge_homes._STEP_POINTS)}
+    shards = opened(tmp_path / "engine")
+    put(shards, homes)
+    shards.close()
+    shards = EdgeShards(tmp_path / "engine")
+    asyncio.run(shards.open(1))
+    while shards.learn():
+        pass
+    index = shards.index("main")
+    chosen = list(homes)[::7]
+    assert index.homes.of(unread(index.shard), chosen) == [homes[point] for point in chosen]
+    late = {uuid4(): Home("doc_late", "col_2")}
+    put(shards, late)
+    assert index.homes.of(unread(index.shard), list(late)) == list(late.values())
+    shards.close()
+
+
+async def test_nothing_is_done_while_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leisure, "_STILL_SECONDS", 0.0)
+    done = asyncio.Event()
+
+    def step() -> bool:
+        done.set()
+        return True
+
+    async with Leisure(step).used(), asyncio.timeout(5):
+        await done.wait()
+    monkeypatch.setattr(leisure, "_STILL_SECONDS", 3600.0)
+    done.clear()
+    asked = Leisure(step)
+    asked.asked()
+    monkeypatch.setattr(asyncio, "sleep", _yielding)
+    async with asked.used():
+        await asyncio.wait_for(_yielding(0), 1)
+    assert not done.is_set()
+
+
+async def test_a_failing_step_ends_the_work() -> None:
+    def step() -> bool:
+        raise OSError("the disk is gone")
+
+    with pytest.raises(BaseExceptionGroup, match="unhandled"):
+        async with Leisure(step).used():
+            await asyncio.Event().wait()
+
+
+async def _yielding(_: float) -> None:
+    loop = asyncio.get_running_loop()
+    for _ in range(10):
+        told = loop.create_future()
+        loop.call_soon(told.set_result, None)
+        await told
