@@ -38,6 +38,7 @@ from muniment.vectors.contract import (
     NotAfter,
     Payload,
     Point,
+    PointIds,
     Range,
     ScoredPoint,
     SearchPoints,
@@ -156,7 +157,7 @@ class MemoryVectors:
         ids = list(dict.fromkeys(i for some in best for i in some))
         rows = [[found.get(i, 0.0) for i in ids] for found in scores.values()]
         return Candidates(
-            ids=tuple(ids),
+            ids=PointIds(ids),
             documents=tuple(str(seen[i][0].payload["document"]) for i in ids),
             collections=tuple(str(seen[i][0].payload["collection"]) for i in ids),
             signals=tuple(scores),

@@ -32,6 +32,7 @@ from muniment.vectors.contract import (
     Mark,
     NoneOf,
     NotAfter,
+    PointIds,
     Range,
     ScoredPoint,
     TermWeights,
@@ -111,7 +112,7 @@ class Engine:
         rows = {"dense": falling} if request.vector is not None else {}
         rows |= {"words": falling[::-1], "grams": falling[::-1]}
         return Candidates(
-            ids=tuple(p.id for p in found),
+            ids=PointIds(p.id for p in found),
             documents=tuple(p.document for p in found),
             signals=tuple(rows),
             scores=np.array(list(rows.values()), np.float32),

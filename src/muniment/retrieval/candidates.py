@@ -1,9 +1,8 @@
 """The candidates of a query in their order, from every index in its scope."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
-from uuid import UUID
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,10 +24,13 @@ from muniment.vectors.contract import (
     GatherCandidates,
     IndexMissing,
     KeywordQuery,
+    PointIds,
     ScoredPoint,
     SearchPoints,
     Vectors,
 )
+
+T = TypeVar("T")
 
 
 class Look(NamedTuple):
@@ -55,10 +57,11 @@ async def ordered(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
     with steps.of("engine"):
         places = [p for p in scope.places if request.mode == "keyword" or p.model in look.vectors]
         asked = [_single(look, place, pool) for place in places]
-        found = await asyncio.gather(*(_list(engine, search) for search in asked))
+        found = await together([_list(engine, search) for search in asked])
     with steps.of("fuse"):
-        homes = {chunk_id(p.id): p.document for points in found for p in points}
-        orders = [alone(request.mode, {chunk_id(p.id): p.score for p in points}, homes) for points in found]
+        named = [dict(zip(chunk_ids(PointIds(p.id for p in points)), points, strict=True)) for points in found]
+        homes = {name: point.document for points in named for name, point in points.items()}
+        orders = [alone(request.mode, {name: p.score for name, p in points.items()}, homes) for points in named]
         return Order(merge(orders), any(len(points) >= pool for points in found))
 
 
@@ -78,7 +81,7 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         for place in scope.places
     ]
     with steps.of("engine"):
-        found = await asyncio.gather(*(gathered(engine, gather) for gather in asked))
+        found = await together([gathered(engine, gather) for gather in asked])
     with steps.of("fuse"):
         weights = weights_of(request.ranking or scope.ranking)
         by_model: dict[str, list[Candidates]] = {}
@@ -105,7 +108,7 @@ def _order(
     """
     scores = np.concatenate([candidates.scores for candidates in found], axis=1).astype(np.float64)
     columns = dict(zip(found[0].signals, scores, strict=True))
-    ids = [chunk_id(point) for candidates in found for point in candidates.ids]
+    ids = [name for candidates in found for name in chunk_ids(candidates.ids)]
     documents = [document for candidates in found for document in candidates.documents]
     homes = [collection for candidates in found for collection in candidates.collections]
     told = bool(priors) and len(homes) == len(ids)  # an older vectors room names no collections
@@ -140,6 +143,11 @@ async def _list(engine: Vectors, search: SearchPoints) -> tuple[ScoredPoint, ...
         return ()
 
 
+async def together(asked: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All answers, in order; a single one is waited for here, which costs no task."""
+    return [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
+
+
 async def gathered(engine: Vectors, gather: GatherCandidates) -> Candidates | None:
     """None, while nothing has been written to the index."""
     try:
@@ -157,6 +165,6 @@ async def reads_any(engine: Vectors, place: Place) -> bool:
         return False
 
 
-def chunk_id(point: UUID) -> str:
+def chunk_ids(points: PointIds) -> list[str]:
     """A chunk's id is its point's, under the chunk's prefix."""
-    return f"chk_{point.hex}"
+    return [f"chk_{digits}" for digits in points.hexes]

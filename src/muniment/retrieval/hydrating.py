@@ -1,6 +1,7 @@
 """From candidates in their order to hits: the second lock, and one hit for each chunk or document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from muniment.documents.contract import Documents, Hydrate, Passage
@@ -35,12 +36,12 @@ async def hydrated(
     wanted = demanded(look.phrases)
     hits: list[Hit] = []
     dropped = False
-    waiting = _units([place for place in ranked if place.id not in refused], request)
-    while waiting and len(hits) < request.limit:
+    waiting = _units((place for place in ranked if place.id not in refused), request)
+    while len(hits) < request.limit:
         # Reading ahead costs more than it saves while nothing drops out.
         more = spare if dropped or look.phrases else 0
-        ahead = request.limit - len(hits) + more
-        batch, waiting = waiting[:ahead], waiting[ahead:]
+        if not (batch := list(islice(waiting, request.limit - len(hits) + more))):
+            break
         read = await _read(documents, request, [unit[0] for unit in batch])
         fits = _fitting(read, wanted)
         rest = [place for unit in batch if unit[0].id not in fits for place in unit[1:]]
@@ -60,12 +61,17 @@ async def hydrated(
     return Page(with_common_parents(hits), dropped)
 
 
-def _units(ranked: Sequence[Ranked], request: Search) -> list[list[Ranked]]:
-    """The candidates by what is one hit, in their order."""
+def _units(ranked: Iterable[Ranked], request: Search) -> Iterator[list[Ranked]]:
+    """The candidates by what is one hit, in their order; a passage only once, though two indexes have it."""
     units: dict[str, list[Ranked]] = {}
     for place in ranked:
-        units.setdefault(place.document if request.group_by == "document" else place.id, []).append(place)
-    return list(units.values())
+        if request.group_by == "document":
+            units.setdefault(place.document, []).append(place)
+        elif place.id not in units:
+            units[place.id] = [place]
+            yield units[place.id]
+    if request.group_by == "document":
+        yield from units.values()
 
 
 async def _read(documents: Documents, request: Search, places: Sequence[Ranked]) -> dict[str, Passage]:

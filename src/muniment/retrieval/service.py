@@ -1,6 +1,5 @@
 """Hybrid retrieval: one round trip to the engine under the access filter, one order, and the second lock."""
 
-import asyncio
 from collections.abc import Sequence
 
 from muniment.collections.contract import Collections
@@ -11,7 +10,7 @@ from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem, Throttled, Unavailable
 from muniment.models.contract import ModelBroken, ModelMissing
-from muniment.retrieval.candidates import Look, ordered, reads_any
+from muniment.retrieval.candidates import Look, ordered, reads_any, together
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
 from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
@@ -185,7 +184,7 @@ class HybridRetrieval:
             )
             for place in scope.places
         ]
-        found = [w for w in await asyncio.gather(*(self._weights(terms) for terms in wanted)) if w and w.weights]
+        found = [w for w in await together([self._weights(terms) for terms in wanted]) if w and w.weights]
         if not found:
             return Weights(weights={}, unknown=())
         terms = {term for weights in found for term in weights.weights}

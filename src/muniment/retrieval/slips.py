@@ -1,11 +1,10 @@
 """A query with its slips of one edit mended, from what was found or what the nearest spellings say."""
 
-import asyncio
 from collections.abc import Sequence
 
 from muniment.documents.contract import Documents, Hydrate, Passage
 from muniment.kernel.caller import caller
-from muniment.retrieval.candidates import chunk_id, gathered
+from muniment.retrieval.candidates import chunk_ids, gathered, together
 from muniment.retrieval.contract import Hit, Weights
 from muniment.retrieval.scope import Scope
 from muniment.text.terms import language_of
@@ -36,10 +35,10 @@ async def without_slips(
         for place in scope.places
     ]
     best: list[tuple[float, str]] = []
-    for candidates in await asyncio.gather(*(gathered(engine, gather) for gather in asked)):
+    for candidates in await together([gathered(engine, gather) for gather in asked]):
         if candidates is not None and "grams" in candidates.signals:
             spelling = candidates.scores[candidates.signals.index("grams")].tolist()
-            best += zip(spelling, map(chunk_id, candidates.ids), strict=True)
+            best += zip(spelling, chunk_ids(candidates.ids), strict=True)
     nearest = tuple(chunk for _, chunk in sorted(best, reverse=True)[:_READ])
     if not nearest:
         return None

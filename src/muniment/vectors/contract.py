@@ -1,9 +1,10 @@
 """Vectors' contract: points with a dense vector, keywords and a payload; searched under an access filter."""
 
-from typing import Annotated, Literal, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, Protocol, overload
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 
 from muniment.kernel.contract import idempotent
 from muniment.kernel.model import Floats, Model, Nothing, Time
@@ -179,6 +180,56 @@ class GatherCandidates(Model):
     filter: Filter = ()
 
 
+class PointIds(Sequence[UUID]):
+    """Ids of points, of which few are ever looked at: each becomes a UUID when it is asked for."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, ids: Iterable[UUID] | bytes = b"") -> None:
+        """From ids, or from their bytes, 16 each."""
+        if isinstance(ids, bytes | PointIds):
+            self._bytes = bytes(ids)
+        else:
+            self._bytes = b"".join(i.bytes for i in ids)
+
+    def __bytes__(self) -> bytes:
+        return self._bytes
+
+    @property
+    def hexes(self) -> list[str]:
+        """`UUID.hex` of each."""
+        digits = self._bytes.hex()
+        return [digits[at : at + 32] for at in range(0, len(digits), 32)]
+
+    def __len__(self) -> int:
+        return len(self._bytes) // 16
+
+    @overload
+    def __getitem__(self, at: int) -> UUID: ...
+    @overload
+    def __getitem__(self, at: slice) -> "PointIds": ...
+    def __getitem__(self, at: int | slice) -> "UUID | PointIds":
+        if isinstance(at, slice):
+            return PointIds(self[place] for place in range(len(self))[at])
+        start = 16 * range(len(self))[at]
+        return UUID(bytes=self._bytes[start : start + 16])
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == (tuple(other) if isinstance(other, PointIds) else other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+_UUIDS: TypeAdapter[tuple[UUID, ...]] = TypeAdapter(tuple[UUID, ...])
+Ids = Annotated[
+    PointIds,
+    PlainValidator(lambda ids: ids if isinstance(ids, PointIds) else PointIds(_UUIDS.validate_python(ids))),
+    PlainSerializer(lambda ids: [str(i) for i in ids], when_used="json"),
+    WithJsonSchema(_UUIDS.json_schema()),
+]
+
+
 class Candidates(Model):
     """The union of the best lists, in columns: `scores[s, i]` is the signal `signals[s]` of the point `ids[i]`.
 
@@ -188,7 +239,7 @@ class Candidates(Model):
     `documents` and `collections` hold where each candidate is from.
     """
 
-    ids: tuple[UUID, ...]
+    ids: Ids
     documents: tuple[str, ...]
     collections: tuple[str, ...] = ()
     signals: tuple[Signal, ...]

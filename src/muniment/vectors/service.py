@@ -34,6 +34,7 @@ from muniment.vectors.contract import (
     NotAfter,
     Payload,
     Point,
+    PointIds,
     Range,
     SearchPoints,
     SetPayload,
@@ -122,10 +123,11 @@ class EngineVectors:
         vector = None if request.vector is None else request.vector[0]
         asked = Gathering(vector, families, request.pool)
         found = await self._engine.gather(request.index, asked, readable) if readable else nothing(asked)
+        documents, collections = zip(*found.homes, strict=True) if found.homes else ((), ())
         return Candidates(
-            ids=tuple(found.ids),
-            documents=tuple(home.document for home in found.homes),
-            collections=tuple(home.collection for home in found.homes),
+            ids=PointIds(found.ids),
+            documents=documents,
+            collections=collections,
             signals=tuple(found.signals),
             scores=found.scores,
             full=found.full,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from muniment.kernel.model import Matrix
-from muniment.vectors.contract import Filter, Payload, ScoredPoint, VectorsStatus
+from muniment.vectors.contract import Filter, Payload, PointIds, ScoredPoint, VectorsStatus
 from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathered, Gathering, Home, Nearest
 from muniment.vectors.engine.frames import Array, Frame, pack_ids, unpack_ids
 from muniment.vectors.engine.points import pack_points
@@ -120,7 +120,7 @@ class ChildEngine:
         ids, numbers, scores = reply.arrays
         homes = [Home(*home) for home in reply.head["homes"]]
         return Gathered(
-            unpack_ids(ids),
+            PointIds(ids.tobytes()),
             [homes[number] for number in numbers.tolist()],
             reply.head["signals"],
             scores,
