@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
 
 from kit.running import RunningHouse, running
 from muniment.sdk import File, Muniment
@@ -16,6 +16,8 @@ from page.visitor import BIG, EMOJI, HOSTILE, HOSTILE_NAME, sign_in
 HANDBOOK = Path(__file__).parents[2] / "examples" / "handbook" / "everyone"
 FILES = ("techspec-alert-router.md", "remote-work-policy-2026.md", "probe-p3-manual.pdf", "staff-faq.html")
 DEFAULT_MS = 30_000
+EMPTY = "/empty"
+DESK: ViewportSize = {"width": 1280, "height": 720}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,18 +61,21 @@ def _wait(muniment: Muniment, run: str) -> None:
 
 
 class Tabs:
-    """A browser's: one that stays signed in, for all who need none of their own. And what went wrong in any."""
+    """A browser's two: one that stays signed in, one that remembers nobody. And what went wrong in either.
+
+    To make a tab takes three times as long as all else of a visit, so that all tests take turns with these.
+    """
 
     def __init__(self, browser: Browser, address: str) -> None:
         self._browser, self._address = browser, address
         self._shared: Page | None = None
-        self.own: list[Page] = []
+        self._strangers: Page | None = None
         self.complaints: list[str] = []
 
     async def shared(self, address: str) -> Page:
-        """To make a tab of one's own takes three times as long as all else of a visit."""
+        """For all who neither end its session nor ask for another kind of window."""
         if self._shared is None:
-            self._shared = await self.new()
+            self._shared = await self._new()
             await self._shared.goto("/")
             await sign_in(self._shared)
             await self._shared.locator("main").wait_for()
@@ -78,8 +83,21 @@ class Tabs:
         await self._shared.goto(f"/{address}")
         return self._shared
 
-    async def new(self, **options: object) -> Page:
-        context = await self._browser.new_context(base_url=self._address, **options)
+    async def strangers(self, address: str, viewport: ViewportSize) -> Page:
+        """Nothing of whoever had it before is kept."""
+        if self._strangers is None:
+            self._strangers = await self._new()
+        page = self._strangers
+        await page.set_viewport_size(viewport)
+        await page.route(EMPTY, lambda route: route.fulfill(content_type="text/html", body=""))
+        await page.goto(EMPTY)  # where no script runs that could keep a session after all
+        await page.evaluate("() => { sessionStorage.clear(); localStorage.clear() }")
+        await page.context.clear_cookies()
+        await page.goto(f"/{address}")
+        return page
+
+    async def _new(self) -> Page:
+        context = await self._browser.new_context(base_url=self._address)
         page = await context.new_page()
         page.set_default_timeout(DEFAULT_MS)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -92,13 +110,11 @@ class Tabs:
             self.complaints.append(said.text)
 
     async def tidy(self) -> None:
-        """As before the test: nothing routed elsewhere, no tab of its own."""
-        if self._shared is not None:
-            await self._shared.unroute_all(behavior="ignoreErrors")
-            await self._shared.emulate_media(color_scheme="null")
-        for page in self.own:
-            await page.context.close()
-        self.own.clear()
+        """As before the test: nothing routed elsewhere, no other light, and within reach of the server."""
+        for page in filter(None, (self._shared, self._strangers)):
+            await page.unroute_all(behavior="ignoreErrors")
+            await page.emulate_media(color_scheme="null")
+            await page.context.set_offline(False)
         complaints, self.complaints = self.complaints, []
         assert complaints == []
 
@@ -119,15 +135,15 @@ Visit = Callable[..., Awaitable[Page]]
 async def visit(tabs: Tabs) -> AsyncIterator[Visit]:
     """Opens an address of the page, signed in unless told otherwise; no script fails, no policy is broken.
 
-    `alone` opens it in a tab of its own, for a test that ends its session or asks for another kind of browser.
+    `alone` opens it in a tab that others do not stay signed in with, for a test that ends its session.
     """
 
-    async def go(address: str = "", *, signed_in: bool = True, alone: bool = False, **options: object) -> Page:
-        if signed_in and not alone and not options:
+    async def go(
+        address: str = "", *, signed_in: bool = True, alone: bool = False, viewport: ViewportSize | None = None
+    ) -> Page:
+        if signed_in and not alone and viewport is None:
             return await tabs.shared(address)
-        page = await tabs.new(**options)
-        tabs.own.append(page)
-        await page.goto(f"/{address}")
+        page = await tabs.strangers(address, viewport or DESK)
         if signed_in:
             await sign_in(page)
         return page
