@@ -1,6 +1,6 @@
 """For everyone: by keyboard alone, for screen readers (axe), in light and dark, on a phone."""
 
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 
 from page.visitor import ask
 
@@ -10,11 +10,13 @@ PHONE = {"width": 360, "height": 740}
 
 async def violations(page) -> list[str]:
     """What axe finds: everything in light, then in dark what depends on colours."""
-    axe, found = Axe(), []
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE_SCRIPT)
+    found = []
     for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         await page.emulate_media(color_scheme=scheme)
         options = {"resultTypes": ["violations"], **rules}  # of all else one node says enough
-        found += (await axe.run(page, options=options)).response["violations"]
+        found += await page.evaluate("async options => (await axe.run(options)).violations", options)
     return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
 
 
