@@ -36,7 +36,7 @@ def large() -> object:
     """Points that are few would be named one by one, and looked at anew after every write."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(edge_memory, "_FEW_POINTS", 0)
-        patch.setattr(edge_memory, "_SAMPLE_POINTS", 3)
+        patch.setattr(edge_memory, "_MOST_POINTS", 3)
         patch.setattr(edge_memory, "_COMPARED_POINTS", 0)
         yield
 
@@ -118,7 +118,7 @@ def test_what_is_found_is_what_a_comparison_of_texts_finds(
 def test_where_all_may_read_nobody_is_compared_until_somebody_may_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edge_memory, "_SAMPLE_POINTS", 6)
+    monkeypatch.setattr(edge_memory, "_MOST_POINTS", 6)
     shards, mine = made(tmp_path), frozenset({TOKENS[0]})
     condition = allowing(mine)
     index = shards.index("main")
@@ -179,7 +179,7 @@ def test_no_key_of_a_payload_is_that_of_the_numbers(tmp_path: Path) -> None:
 def test_a_condition_is_left_out_while_the_others_hide_all_that_it_hides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edge_memory, "_SAMPLE_POINTS", 6)
+    monkeypatch.setattr(edge_memory, "_MOST_POINTS", 6)
     shards, mine, theirs = made(tmp_path), frozenset({TOKENS[0]}), frozenset({TOKENS[1]})
     index, condition = shards.index("main"), allowing(mine, "col_1")
     all_of = [f"doc_{number}" for number in range(60)]

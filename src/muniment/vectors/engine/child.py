@@ -195,7 +195,7 @@ async def main(arguments: list[str]) -> None:
         with suppress(ConnectionError):  # the parent ended before this process was ready
             await send(writer, Frame({"ready": True}))
             async with leisure.used():
-                await serve(reader, writer, Desk(shards).answers, between=between)
+                await serve(reader, writer, Desk(shards).answers, between=between, leisure=shards.complete)
     finally:
         shards.close()
         writer.close()

@@ -161,6 +161,10 @@ class EdgeShards:
             if points >= _CHECKPOINT_POINTS:
                 self.flush(name)
 
+    def complete(self) -> bool:
+        """Read a few of the points that IDF is to be taken over; whether there may be more of them."""
+        return any(index.memory.complete(index.shard) for index in self._indexes.values())
+
     def flush(self, name: str) -> None:
         """Bring the segments to the disk: of their files, nothing is then in memory alone."""
         index = self.index(name)

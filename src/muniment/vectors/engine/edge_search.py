@@ -61,7 +61,7 @@ def weigh(index: OpenIndex, term_ids: Sequence[int], condition: Filter) -> NDArr
     """The IDF of each term, as keyword scores have it. What none that is seen holds is NaN."""
     corpus = index.memory.corpus(index.shard, condition)
     holders = corpus.holders(np.array(term_ids, np.uint32))
-    weights = bm25.idfs(len(corpus.ids), holders).astype(np.float32)
+    weights = bm25.idfs(corpus.points, holders).astype(np.float32)
     outside = np.flatnonzero(holders == 0).tolist()
     held = set() if corpus.whole else _held(index, [term_ids[at] for at in outside], corpus.allowed)
     weights[[at for number, at in enumerate(outside) if number not in held]] = np.nan

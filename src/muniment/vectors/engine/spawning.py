@@ -16,6 +16,8 @@ from muniment.kernel.problems import Problem
 from muniment.vectors.engine.frames import Frame, receive, send
 
 _PR_SET_PDEATHSIG = 1
+_REST_SECONDS = 0.01
+"""Between two steps at leisure: half of a processor is left to whoever else is at work."""
 
 Answers = Mapping[str, Callable[[Frame], Frame]]
 
@@ -74,16 +76,30 @@ async def connected(channel: str, parent: str) -> tuple[asyncio.StreamReader, as
 
 
 async def serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers, between: Callable[[], None]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    answers: Answers,
+    between: Callable[[], None],
+    leisure: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answer one frame after another until the parent closes the socket, or is gone; `between` runs after each."""
+    """Answer one frame after another until the parent closes the socket, or is gone; `between` runs after each.
+
+    While nothing is asked `leisure` takes one step after another, until it says that there is nothing more to do.
+    """
     while True:
         try:
-            asked = await receive(reader)
+            asked = await _next(reader, leisure)
             await send(writer, await _answer(asked, answers))
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         between()
+
+
+async def _next(reader: asyncio.StreamReader, leisure: Callable[[], bool]) -> Frame:
+    asked = asyncio.create_task(receive(reader))
+    while not asked.done() and leisure():
+        await asyncio.wait({asked}, timeout=_REST_SECONDS)
+    return await asked
 
 
 async def _answer(asked: Frame, answers: Answers) -> Frame:
