@@ -49,6 +49,18 @@ async def test_a_read_sees_one_snapshot(database_url):
             assert await reading.scalar(count) == 1
 
 
+async def test_reads_in_turn_share_a_connection_that_knows_the_file(sqlite_url):
+    async with open_ledger(sqlite_url) as ledger:
+
+        async def reader() -> int:
+            async with ledger.database.read() as connection:
+                await connection.scalar(select(func.count()).select_from(LINES))
+                return id((await connection.get_raw_connection()).driver_connection)
+
+        assert len(set(await asyncio.gather(*(reader() for _ in range(4))))) > 1
+        assert len({await reader() for _ in range(6)}) == 1
+
+
 async def test_migrations_match(database_url):
     await assert_migrations_match(METADATA, MIGRATIONS, database_url)
 

@@ -183,6 +183,7 @@ def _sqlite(place: URL, room: str) -> Database:
             poolclass=AsyncAdaptedQueuePool,
             pool_size=size,
             max_overflow=0,
+            pool_use_lifo=True,  # the connection used last has its pages and statements still at hand
         )
 
     return Database(

@@ -27,8 +27,7 @@ class Connection(aiosqlite.Connection):
             return made
 
         super().__init__(connect, iter_chunk_size=64)
-        self._begin = begin
-        self._thread.daemon = True
+        self._begin, self._thread.daemon = begin, True
 
     def cursor(self) -> "_Cursor":  # type: ignore[override]  # SQLAlchemy wants it at once, and enters it
         """A cursor, without asking the thread for one."""
