@@ -205,3 +205,19 @@ async def test_who_still_waits_at_the_end_is_told(gated: Gated) -> None:
         await waiting
     gated.go.set()
     await closing
+
+
+async def test_a_short_text_is_read_at_once_a_long_one_in_a_thread() -> None:
+    reading: dict[int, int] = {}
+
+    class Noting(Gated):
+        def words(self, texts: Sequence[str], prefix: str) -> list[Ids]:
+            assert prefix == "query: "
+            reading[len(texts[0])] = threading.get_ident()
+            return [text(1) for _ in texts]
+
+    loaded = Loaded(Noting(), Size(batch=32, ahead=64, waiting=4096), Courtesy())  # type: ignore[arg-type]
+    assert await loaded.words(["a" * 100, "b"], "query: ") == [text(1), text(1)]
+    assert await loaded.words(["a" * 10_000], "query: ") == [text(1)]
+    await loaded.close()
+    assert reading[100] == threading.get_ident() != reading[10_000]
