@@ -27,13 +27,11 @@ from muniment.documents.shapes.fields import (
     DocumentType,
     Fields,
     Key,
-    Options,
     ReviewStatus,
     Word,
     Words,
 )
 from muniment.documents.shapes.passage import (
-    ChunkKind,
     ChunkText,
     CountReadable,
     Counts,
@@ -62,21 +60,13 @@ from muniment.documents.shapes.problems import (
     VersionMissing,
 )
 from muniment.documents.shapes.run import ListRuns, Progress, PurgeCollection, Run, RunState
-from muniment.documents.shapes.text import (
-    Content,
-    DocumentText,
-    PageOf,
-    PageSpan,
-    Rectangle,
-    Rectangles,
-    SectionSpan,
-    Span,
-    SpanOf,
-)
+from muniment.documents.shapes.span import ChunkKind, PageSpan, SectionSpan, Span
+from muniment.documents.shapes.text import Content, DocumentText, PageOf, Rectangle, Rectangles, SpanOf
 from muniment.documents.shapes.upkeep import Discrepancy, DiscrepancyKind, DocumentsStatus, Reconcile, Reconciled
 from muniment.documents.shapes.uploading import (
     Admit,
     NewDocument,
+    Options,
     ProblemDocument,
     Upload,
     Uploaded,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from muniment.documents.chunking.tokens import TokenIndex
 from muniment.documents.parsing.model import Block, BlockKind
-from muniment.documents.shapes.passage import ChunkKind
+from muniment.documents.shapes.span import ChunkKind
 from muniment.text.sentences import sentences
 
 MOST_CHARACTERS = 4_000

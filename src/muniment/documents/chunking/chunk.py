@@ -15,8 +15,7 @@ from muniment.documents.chunking.packing import FEWEST_TOKENS, Unit, group, pack
 from muniment.documents.chunking.recipe import PARENT_TOKENS, RECIPE, Recipe, embedded_text
 from muniment.documents.chunking.tokens import TokenIndex
 from muniment.documents.parsing.model import Block, Chunk, Chunked, Parent, Parsed
-from muniment.documents.shapes.passage import ChunkKind
-from muniment.documents.shapes.text import SectionSpan
+from muniment.documents.shapes.span import ChunkKind, SectionSpan
 
 SMALLEST_WINDOW = 128
 _PARENT_CHARACTERS = 16_000

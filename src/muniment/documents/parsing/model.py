@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Base64Bytes, Field, JsonValue, PlainSerializer, TypeAdapter, WrapValidator
 
 from muniment.documents.parsing.sliced import sliced
-from muniment.documents.shapes.passage import ChunkKind
-from muniment.documents.shapes.text import PageSpan, SectionSpan, Span
+from muniment.documents.shapes.span import ChunkKind, PageSpan, SectionSpan, Span
 from muniment.kernel.model import Model
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code"]

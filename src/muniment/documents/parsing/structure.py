@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from muniment.documents.parsing.model import Block, BlockKind
 from muniment.documents.parsing.source import too_much_text
-from muniment.documents.shapes.text import SectionSpan, Span
+from muniment.documents.shapes.span import SectionSpan, Span
 
 MOST_TITLE = 300
 SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'”’)\]]*$")

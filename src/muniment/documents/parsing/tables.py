@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from muniment.documents.parsing.source import too_much_text
 from muniment.documents.parsing.structure import Growing
-from muniment.documents.shapes.text import Span
+from muniment.documents.shapes.span import Span
 
 BAR = " | "
 _VALUE = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d\s.,:/%’'eE+-]*\)?\s?[^\w\s]?")

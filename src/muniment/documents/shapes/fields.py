@@ -1,11 +1,10 @@
-"""What is said of a document: its known fields, and the options of an upload."""
+"""What is said of a document: its known fields."""
 
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import Field, StringConstraints
 
-from muniment.identity.contract import Level, SubjectName
 from muniment.kernel.model import Model, Text, Time
 
 DocumentType = Literal["PRD", "Epic", "UserStory", "Task", "TechSpec", "Code", "Email", "Ticket", "Page", "Other"]
@@ -53,13 +52,3 @@ class Fields(Model):
 
 
 FIELD_NAMES: frozenset[str] = frozenset(Fields.model_fields)
-
-
-class Options(Fields):
-    """What may be said with an upload. Access options left out of a later upload keep what stands."""
-
-    key: Key | None = None
-    access_level: Level | None = None
-    owner: SubjectName | None = None
-    grants: tuple[SubjectName, ...] | None = None
-    metadata: dict[str, JsonValue] | None = None

@@ -1,14 +1,10 @@
 """What a search shows of documents, to whom may read them."""
 
-from typing import Literal
-
 from pydantic import Field, JsonValue
 
 from muniment.documents.shapes.fields import DocumentType, ReviewStatus
-from muniment.documents.shapes.text import Span
+from muniment.documents.shapes.span import ChunkKind, Span
 from muniment.kernel.model import Model, Time
-
-ChunkKind = Literal["body", "header", "code", "table", "list"]
 
 
 class Hydrate(Model):

@@ -1,36 +1,10 @@
 """A version's text, its places on the page, and its bytes."""
 
-from dataclasses import dataclass
-
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from muniment.documents.shapes.document import OfVersion
+from muniment.documents.shapes.span import PageSpan, SectionSpan
 from muniment.kernel.model import Model
-
-
-class Span(Model):
-    """[start, end) in Unicode code points of a version's text."""
-
-    start: int
-    end: int
-
-
-class PageSpan(Span):
-    """A page's span of the text."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionSpan:
-    """A section's span of the text, with the headings that lead to it."""
-
-    # No Model: a text may have a hundred thousand, and as models they would take five times the memory.
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    start: int
-    end: int
-    path: tuple[str, ...]
 
 
 class DocumentText(Model):

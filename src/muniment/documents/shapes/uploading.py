@@ -2,12 +2,23 @@
 
 from pydantic import Field, JsonValue
 
-from muniment.documents.shapes.fields import Options
+from muniment.documents.shapes.fields import Fields, Key
+from muniment.identity.contract import Level, SubjectName
 from muniment.kernel.blobs import Staged
 from muniment.kernel.model import Model, Text
 
 ProblemDocument = dict[str, JsonValue]
 """A problem as in RFC 9457."""
+
+
+class Options(Fields):
+    """What may be said with an upload. Access options left out of a later upload keep what stands."""
+
+    key: Key | None = None
+    access_level: Level | None = None
+    owner: SubjectName | None = None
+    grants: tuple[SubjectName, ...] | None = None
+    metadata: dict[str, JsonValue] | None = None
 
 
 class NewDocument(Model):

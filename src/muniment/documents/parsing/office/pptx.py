@@ -21,7 +21,7 @@ from muniment.documents.parsing.office.slide_text import (
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing
 from muniment.documents.parsing.tables import add_table, cell
-from muniment.documents.shapes.text import PageSpan, SectionSpan
+from muniment.documents.shapes.span import PageSpan, SectionSpan
 
 
 def parse_pptx(source: Source) -> Parsed:

@@ -12,7 +12,7 @@ from muniment.documents.parsing.office.sheet_rows import rows, strings
 from muniment.documents.parsing.source import Source
 from muniment.documents.parsing.structure import Growing, sections
 from muniment.documents.parsing.tables import Grid
-from muniment.documents.shapes.text import PageSpan
+from muniment.documents.shapes.span import PageSpan
 
 _UNNAMED = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|blad|ark|лист|工作表|シート) ?1", re.IGNORECASE)
 

@@ -13,7 +13,7 @@ from muniment.documents.parsing.model import BlockKind
 from muniment.documents.parsing.model import Line as Drawn
 from muniment.documents.parsing.paged.running import without_running_lines
 from muniment.documents.parsing.structure import SENTENCE_END, Growing
-from muniment.documents.shapes.text import PageSpan
+from muniment.documents.shapes.span import PageSpan
 
 _BULLET = re.compile(r"(?:[•‣◦▪●○■□–\-*∙·]|\d{1,3}[.)]|[a-zA-Z][.)]|\([a-z0-9]{1,3}\))\s+\S")
 _HYPHENS = "-\u00ad\u0002\ufffe\u2010"

@@ -10,7 +10,7 @@ from pypdfium2 import raw
 
 from muniment.documents.parsing.paged.place import spelled
 from muniment.documents.parsing.structure import MOST_TITLE, Heading
-from muniment.documents.shapes.text import PageSpan
+from muniment.documents.shapes.span import PageSpan
 
 MOST_LINKS = 200
 _MOST_BOOKMARKS = 5_000

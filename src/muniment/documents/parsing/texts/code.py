@@ -21,7 +21,7 @@ from muniment.documents.parsing.texts.languages import (
     Grammar,
     parser,
 )
-from muniment.documents.shapes.text import SectionSpan
+from muniment.documents.shapes.span import SectionSpan
 
 MOST_BYTES = 4_000_000
 _MOST_SECONDS = 5.0

@@ -14,7 +14,7 @@ from muniment.documents.parsing.links import addresses, with_links
 from muniment.documents.parsing.model import Block, BlockKind, Parsed
 from muniment.documents.parsing.structure import MOST_TITLE, Heading, sections
 from muniment.documents.parsing.texts.plain import paragraphs
-from muniment.documents.shapes.text import Span
+from muniment.documents.shapes.span import Span
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_FRONT = 65_536

@@ -10,7 +10,7 @@ from muniment.documents.parsing.model import Parsed
 from muniment.documents.parsing.source import Source, too_much_text
 from muniment.documents.parsing.structure import MOST_TITLE, Growing
 from muniment.documents.shapes.problems import FileBroken, ParserLimit
-from muniment.documents.shapes.text import SectionSpan
+from muniment.documents.shapes.span import SectionSpan
 
 _NAMES = ("title", "name", "id", "key")
 _SMALL = 2000
