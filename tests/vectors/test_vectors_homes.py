@@ -15,10 +15,9 @@ from qdrant_edge import EdgeShard
 
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, Payload
-from muniment.vectors.engine import edge_homes, leisure
+from muniment.vectors.engine import edge_homes
 from muniment.vectors.engine.edge import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Home
-from muniment.vectors.engine.leisure import Leisure
 
 NAMESPACE = UUID(int=11)
 NAMES = [f"doc_{number}" for number in range(12)]
@@ -86,7 +85,7 @@ def test_homes_are_those_of_a_plain_table(taken: list[tuple[str, list[str], str]
                     shards.delete("main", (AnyOf(field="document", values=tuple(chosen)),), 100)
                     truth = {i: h for i, h in truth.items() if h.document not in chosen}
                 case _:
-                    shards.learn()
+                    shards.prepare()
             assert told(shards, list(truth)) == list(truth.values())
         shards.close()
 
@@ -98,7 +97,7 @@ def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
     shards.close()
     shards = EdgeShards(tmp_path / "engine")
     asyncio.run(shards.open(1))
-    while shards.learn():
+    while shards.prepare():
         pass
     index = shards.index("main")
     chosen = list(homes)[::7]
@@ -107,40 +106,3 @@ def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
     put(shards, late)
     assert index.homes.of(unread(index.shard), list(late)) == list(late.values())
     shards.close()
-
-
-async def test_nothing_is_done_while_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leisure, "_STILL_SECONDS", 0.0)
-    done = asyncio.Event()
-
-    def step() -> bool:
-        done.set()
-        return True
-
-    async with Leisure(step).used(), asyncio.timeout(5):
-        await done.wait()
-    monkeypatch.setattr(leisure, "_STILL_SECONDS", 3600.0)
-    done.clear()
-    asked = Leisure(step)
-    asked.asked()
-    monkeypatch.setattr(asyncio, "sleep", _yielding)
-    async with asked.used():
-        await asyncio.wait_for(_yielding(0), 1)
-    assert not done.is_set()
-
-
-async def test_a_failing_step_ends_the_work() -> None:
-    def step() -> bool:
-        raise OSError("the disk is gone")
-
-    with pytest.raises(BaseExceptionGroup, match="unhandled"):
-        async with Leisure(step).used():
-            await asyncio.Event().wait()
-
-
-async def _yielding(_: float) -> None:
-    loop = asyncio.get_running_loop()
-    for _ in range(10):
-        told = loop.create_future()
-        loop.call_soon(told.set_result, None)
-        await told

@@ -19,7 +19,6 @@ from muniment.vectors.engine.edge import ENGINE, EdgeShards
 from muniment.vectors.engine.edge_opened import OpenIndex
 from muniment.vectors.engine.engine import EngineQuery, Gathering, Matching, Nearest
 from muniment.vectors.engine.frames import Frame, pack_ids, send, unpack_ids
-from muniment.vectors.engine.leisure import Leisure
 from muniment.vectors.engine.oplog import Position
 from muniment.vectors.engine.points import unpack_points
 from muniment.vectors.engine.resident import Mapped
@@ -184,18 +183,14 @@ async def main(arguments: list[str]) -> None:
     await shards.open(float(lock_seconds))
     mapped = Mapped(Path(folder), lambda: sum(index.points for index in shards.status()))
 
-    leisure = Leisure(shards.learn)
-
     def between() -> None:
-        leisure.asked()
         shards.checkpoint()
         mapped.bound()
 
     try:
         with suppress(ConnectionError):  # the parent ended before this process was ready
             await send(writer, Frame({"ready": True}))
-            async with leisure.used():
-                await serve(reader, writer, Desk(shards).answers, between=between, leisure=shards.complete)
+            await serve(reader, writer, Desk(shards).answers, between=between, leisure=shards.prepare)
     finally:
         shards.close()
         writer.close()

@@ -161,10 +161,6 @@ class EdgeShards:
             if points >= _CHECKPOINT_POINTS:
                 self.flush(name)
 
-    def complete(self) -> bool:
-        """Read a few of the points that IDF is to be taken over; whether there may be more of them."""
-        return any(index.memory.complete(index.shard) for index in self._indexes.values())
-
     def flush(self, name: str) -> None:
         """Bring the segments to the disk: of their files, nothing is then in memory alone."""
         index = self.index(name)
@@ -173,12 +169,10 @@ class EdgeShards:
         resident.trim()
         self._unflushed[name] = 0
 
-    def learn(self) -> bool:
-        """Read a little of what searches will ask for; whether there is more to read."""
-        unread = [index for index in self._indexes.values() if not index.homes.complete]
-        if unread:
-            unread[0].homes.learn(unread[0].shard)
-        return bool(unread)
+    def prepare(self) -> bool:
+        """Read a little of what searches will ask for; whether there may be more to read."""
+        indexes = self._indexes.values()
+        return any(index.memory.complete(index.shard) or index.homes.learn(index.shard) for index in indexes)
 
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""

@@ -1,6 +1,6 @@
 """What is remembered of an index between questions, and kept true by every write."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -15,7 +15,6 @@ from muniment.vectors.engine.edge_config import OF_NOTHING_IDF
 from muniment.vectors.engine.edge_filter import edge_filter
 from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.edge_terms import Inside, TermIds, TermTable
-from muniment.vectors.engine.engine import Home
 
 _MOST_POINTS = 16_384
 """IDF is taken over all points, exactly, where they are no more; of more it tells 1 in 16,000 from none."""
@@ -46,9 +45,6 @@ _LOOKED_AT = 200_000
 
 _MOST_CORPORA = 64
 _MOST_KNOWN = 4096
-_MOST_HOMES = 100_000
-"""12 MB of documents of ten chunks."""
-
 _LEAST_ID = UUID(int=0)
 
 
@@ -176,7 +172,7 @@ def _any(shard: EdgeShard, condition: EdgeFilter) -> bool:
 
 
 class Memory:
-    """Corpora by filter, the terms of their points, and where a point is from."""
+    """Corpora by filter, and the terms of their points."""
 
     def __init__(self, *, numbers: bool = False) -> None:
         """Of a shard that has the `numbers` of its points' readers, or not."""
@@ -186,20 +182,15 @@ class Memory:
         self._most = _MOST_POINTS
         self._written: list[tuple[UUID, int | None]] = []
         self._before = 0
-        self._homes: dict[int, Home] = {}
-        self._shared: dict[Home, Home] = {}
 
     def clear(self) -> None:
         """After writes that nobody counted."""
         self._corpora.clear()
         self._terms.clear()
-        self._homes.clear()
-        self._shared.clear()
 
     def written(self, ids: Collection[UUID]) -> None:
         """After every write: what it may have changed is forgotten, or noted for who asks next."""
         for point in ids:
-            self._homes.pop(point.int, None)
             self._written.append((point, self._terms.forget(point)))
         if len(self._written) > 2 * _MOST_WRITTEN:
             gone = len(self._written) - _MOST_WRITTEN
@@ -258,17 +249,3 @@ class Memory:
         self._most = max(self._most // 2, _LEAST_POINTS) if filled else min(2 * self._most, _MOST_POINTS)
         self._corpora.clear()
         self._terms.clear()
-
-    def homes(self, shard: EdgeShard, ids: Iterable[UUID]) -> list[Home]:
-        """Where each point is from; a payload is slow to read."""
-        asked = list(ids)
-        unknown = [point for point in asked if point.int not in self._homes]
-        if max(len(self._homes), len(self._shared)) + len(unknown) > _MOST_HOMES:
-            self._homes.clear()
-            self._shared.clear()
-            unknown = asked
-        for record in shard.retrieve(list(unknown), list(Home._fields), False) if unknown else ():
-            assert record.payload is not None
-            home = Home(**{name: record.payload[name] for name in Home._fields})
-            self._homes[uuid(record.id).int] = self._shared.setdefault(home, home)
-        return [self._homes[point.int] for point in asked]

@@ -16,8 +16,8 @@ from muniment.kernel.problems import Problem
 from muniment.vectors.engine.frames import Frame, receive, send
 
 _PR_SET_PDEATHSIG = 1
-_REST_SECONDS = 0.01
-"""Between two steps at leisure: half of a processor is left to whoever else is at work."""
+_STILL_SECONDS = 0.005
+"""So long nobody has asked anything when a step is taken at leisure; half of a processor is left to others."""
 
 Answers = Mapping[str, Callable[[Frame], Frame]]
 
@@ -97,8 +97,9 @@ async def serve(
 
 async def _next(reader: asyncio.StreamReader, leisure: Callable[[], bool]) -> Frame:
     asked = asyncio.create_task(receive(reader))
-    while not asked.done() and leisure():
-        await asyncio.wait({asked}, timeout=_REST_SECONDS)
+    more = True
+    while more and not (await asyncio.wait({asked}, timeout=_STILL_SECONDS))[0]:
+        more = leisure()
     return await asked
 
 
