@@ -215,9 +215,10 @@ def test_holders_are_those_that_one_counts(
                     pass
             require_counted(shards, list(kept.values()), "usr_a")
             require_counted(shards, list(kept.values()), "usr_a", "usr_b")
-        while shards.prepare():
-            pass
         for who in (("usr_a",), ("usr_a", "usr_b")):
+            require_counted(shards, list(kept.values()), *who)
+            while shards.prepare():
+                pass
             seen = sum(point.reader in who for point in kept.values())
             require_counted(shards, list(kept.values()), *who, points=min(seen, bounded["_MOST_POINTS"]))
         shards.close()
