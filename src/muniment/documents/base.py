@@ -36,7 +36,10 @@ class DocumentsSettings(ParserSettings):
         default=1_000_000_000, ge=1, lt=1 << 31, description="The largest file that is taken, in bytes."
     )
     ingest_at_once: int = Field(
-        default=8, ge=1, le=256, description="How many documents are ingested at the same time."
+        default=32,
+        ge=1,
+        le=256,
+        description="How many documents are ingested at the same time; of those above 1 MB, a quarter of that.",
     )
     staging_hours: float = Field(
         default=24,

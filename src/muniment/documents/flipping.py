@@ -26,7 +26,7 @@ from muniment.kernel.problems import Unavailable
 
 _MOST_FLIPS = 1000
 
-_ingested = Counter("muniment_documents_ingested", "Versions that became current.")
+ingested = Counter("muniment_documents_ingested", "Versions that became current.")
 
 
 class _Sets(NamedTuple):
@@ -54,7 +54,7 @@ class Flip:
                 continue  # an upload took the key that an attachment was to have
             if flipped is not None:
                 if flipped:
-                    _ingested.inc()
+                    ingested.inc()
                 await self._settle(enclosed, attaching.adopted)
                 return flipped
             await self._refresh(work)

@@ -1,6 +1,6 @@
 """What the ingestion reads and writes: one short transaction for each step that lasts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -56,14 +56,22 @@ async def progress(connection: AsyncConnection, job_id: str, done: int, total: i
 async def put_text(connection: AsyncConnection, version_id: str, parsed: Parsed) -> None:
     """Keep what was parsed, in place of what was parsed before; attachments are kept as documents."""
     await connection.execute(delete(layouts).where(layouts.c.version == version_id))
-    structure = parsed.model_dump(mode="json", exclude={"text", "lines", "attachments"})
-    await connection.execute(insert(texts), {"version": version_id, "text": parsed.text, "structure": structure})
-    rows = (
-        {"version": version_id, "page": page, "lines": [_stored_line(line) for line in lines]}
-        for page, lines in groupby(parsed.lines, key=lambda line: line.page)
-    )
+    await connection.execute(insert(texts), text_row(version_id, parsed))
+    rows = layout_rows(version_id, parsed)
     while some := [*islice(rows, _PAGES)]:
         await connection.execute(insert(layouts), some)
+
+
+def text_row(version_id: str, parsed: Parsed) -> dict[str, Any]:
+    """The row of the table of texts."""
+    structure = parsed.model_dump(mode="json", exclude={"text", "lines", "attachments"})
+    return {"version": version_id, "text": parsed.text, "structure": structure}
+
+
+def layout_rows(version_id: str, parsed: Parsed) -> Iterator[dict[str, Any]]:
+    """The rows of the table of layouts, page by page."""
+    for page, lines in groupby(parsed.lines, key=lambda line: line.page):
+        yield {"version": version_id, "page": page, "lines": [_stored_line(line) for line in lines]}
 
 
 def _stored_line(line: Line) -> list[float | None]:

@@ -152,7 +152,8 @@ class Runs(Base):
         if batches:
             async with self._database.read() as connection:
                 tallies = await run_store.tallies(connection, batches)
-                problems = await run_store.first_problems(connection, batches)
+                failed = [batch for batch, some in tallies.items() if any(row.state == "failed" for row in some)]
+                problems = await run_store.first_problems(connection, failed) if failed else {}
         return tuple(
             _batch(row, names.get(row.collection), tallies.get(row.id, []), problems.get(row.id))
             if row.kind == "batch"

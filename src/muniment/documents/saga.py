@@ -1,8 +1,9 @@
 """The ingestion of a version: parse, chunk, embed, index, and what is left when it stops."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
@@ -17,8 +18,11 @@ from muniment.documents.fields import Effective, Layer, effective, said_by
 from muniment.documents.flipping import Flip
 from muniment.documents.indexing import point_payload
 from muniment.documents.ingest_store import AT_WORK, Work
-from muniment.documents.parsing.model import Parsed
+from muniment.documents.joint import Came, Joint, Small
+from muniment.documents.joint_store import Noted
+from muniment.documents.parsing.model import Chunked, Parsed
 from muniment.documents.parsing.pool import Parsers
+from muniment.documents.pieces import pieces_of
 from muniment.documents.slack import give_back
 from muniment.documents.target import Target, Targets
 from muniment.kernel.deadline import MOST_SECONDS, deadline
@@ -30,6 +34,9 @@ _SHORT_CHARACTERS = 200_000
 """A text up to this is chunked in the breath in which it was parsed: one commit notes both."""
 
 _MANY_CHUNKS = 5_000
+
+_LARGE_BYTES = 1_000_000
+"""From here on a file is one of few at a time: its text and all that is made of it are held in memory."""
 
 _failed = Counter("muniment_documents_failed", "Versions that were given up.", ["problem"])
 _seconds = Histogram("muniment_documents_step_seconds", "How long the steps of an ingestion take.", ["step"])
@@ -46,6 +53,9 @@ class Draft(NamedTuple):
     encloses: bool
     """Whether there are attachments, which become documents with the flip."""
 
+    is_current: bool = False
+    """Whether nothing is left to be done."""
+
 
 class Ingestion:
     """Handles the job `ingest`. Each step can be repeated; what is done already is not done again."""
@@ -55,6 +65,8 @@ class Ingestion:
         self._database, self._indexing = parts.database, parts.indexing
         self._embedder = Embedder(parts.embedding, parts.indexing.vectors)
         self._flip = Flip(parts, Copying(parts, parsers, targets))
+        self._joint = Joint(parts)
+        self._few = asyncio.Semaphore(-(-parts.settings.ingest_at_once // 4))
 
     async def ingest(self, job: Job) -> None:
         """Go on where the version stands; a problem is noted on it, and when it is final ends it."""
@@ -80,13 +92,20 @@ class Ingestion:
         if begun is None:
             work = await self._rewound(work)
         target = await self._targets.at(ref, begun or ref.index)
+        async with self._few if work.version.size_bytes > _LARGE_BYTES else nullcontext():
+            await self._brought(job, work, target)
+
+    async def _brought(self, job: Job, work: Work, target: Target) -> None:
+        """From where the version stands to where it is current."""
         draft = await self._draft(job, work, target)
+        if draft is not None and draft.is_current:
+            return
         if (
             draft is None
             or not await self._index(job, work, target, draft)
             or not await self._flip.flip(job, work, target, await self._enclosed(work, draft))
         ):
-            await self._gone(job, version, [target.index_name])
+            await self._gone(job, work.version.id, [target.index_name])
 
     async def _rewound(self, work: Work) -> Work:
         """What was chunked for an index that was dropped since is begun anew."""
@@ -124,7 +143,7 @@ class Ingestion:
         with _seconds.labels("parse").time():
             # Attachments are read once more when their time comes: until then nobody is to hold their bytes.
             parsed = (await self._read(work)).model_copy(update={"attachments": ()})
-        if len(parsed.text) > _SHORT_CHARACTERS:
+        if _is_long(parsed):
             async with self._database.write() as connection:
                 if not await ingest_store.step(connection, version.id, {"state": "parsed"}):
                     return None
@@ -161,26 +180,41 @@ class Ingestion:
                 )
         if not chunked.chunks:
             raise FileEmpty("the file holds no text")
-        count = len(chunked.chunks)
         values = {
             "state": "chunked",
             "said": said.model_dump(mode="json"),
+            "media_type": parsed.media_type if version.media_type == UNKNOWN_TYPE else version.media_type,
             "title": seen.title,
             "index_name": target.index_name,
-            "chunks": count,
+            "chunks": len(chunked.chunks),
             "indexed_chunks": 0,
             "acl_version": work.document.acl_version,
         }
-        if version.media_type == UNKNOWN_TYPE:
-            values["media_type"] = parsed.media_type
+        draft = Draft(version.id, seen.title, seen, len(chunked.chunks), indexed=0, encloses=_encloses(said))
+        came = Came.NOWHERE
+        if work.document.current is None and draft.chunks <= SLICE and not _is_long(parsed) and not draft.encloses:
+            pieces = pieces_of(chunked.chunks, title=seen.title, text=parsed.text)
+            noted = Noted(job.id, version.id, values, parsed, chunked, pieces)
+            came = await self._joint.ingest(Small(job, work, target, seen, noted))
+        if came is Came.NOWHERE and not await self._noted(job, draft, values, parsed, chunked):
+            came = Came.GONE
+        if came is Came.GONE:
+            return None
+        indexed = draft.chunks if came in {Came.INDEXED, Came.CURRENT} else 0
+        return draft._replace(indexed=indexed, is_current=came is Came.CURRENT)
+
+    async def _noted(
+        self, job: Job, draft: Draft, values: Mapping[str, Any], parsed: Parsed, chunked: Chunked
+    ) -> bool:
+        """False when the version is gone."""
         async with self._database.write() as connection:
-            if not await ingest_store.step(connection, version.id, values):
-                return None
-            if len(parsed.text) <= _SHORT_CHARACTERS:
-                await ingest_store.put_text(connection, version.id, parsed)
-            await ingest_store.put_chunks(connection, version.id, chunked, title=seen.title, text=parsed.text)
-            await ingest_store.progress(connection, job.id, 0, count)
-        return Draft(version.id, seen.title, seen, count, indexed=0, encloses=_encloses(said))
+            if not await ingest_store.step(connection, draft.version, values):
+                return False
+            if not _is_long(parsed):
+                await ingest_store.put_text(connection, draft.version, parsed)
+            await ingest_store.put_chunks(connection, draft.version, chunked, title=draft.title, text=parsed.text)
+            await ingest_store.progress(connection, job.id, 0, draft.chunks)
+            return True
 
     async def _index(self, job: Job, work: Work, target: Target, draft: Draft) -> bool:
         """Embed and upsert, slice by slice; false when the version is gone."""
@@ -246,6 +280,10 @@ class Ingestion:
                 await copies.given_up(connection, self._parts.jobs, work.version, work.document.collection)
         if final:
             _failed.labels(type(problem).__name__).inc()
+
+
+def _is_long(parsed: Parsed) -> bool:
+    return len(parsed.text) > _SHORT_CHARACTERS
 
 
 def _encloses(said: Layer) -> bool:
