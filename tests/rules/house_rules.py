@@ -20,6 +20,14 @@ WEB_EXCEPTIONS = {
 LONG_FILES: dict[str, str] = {}
 SHARED_FLOORS = {"kernel", "text"}
 PROGRAMS = {"app.py", "process.py", "cli", "sdk"}
+HEAVY_FOR = {
+    "documents/parsing/child/__main__.py": {
+        "muniment.documents.contract", "muniment.identity", "muniment.kernel.blobs", "muniment.kernel.settings",
+        "sqlalchemy",
+    },
+    "cli/main.py": {"sqlalchemy", "alembic", "starlette", "uvicorn", "onnxruntime", "qdrant_edge"},
+}  # fmt: skip
+"""What starts often, and what would take it as long again."""
 EVERYTHING = {"Exception", "BaseException"}
 ROOM_WORDS = {"collection", "retrieval", "embedding", "gateway", "conversation", "footnote"}
 
@@ -153,6 +161,34 @@ def imports_on_top(house: list[Source]) -> Iterator[str]:
             )
 
 
+def light_starts(house: list[Source]) -> Iterator[str]:
+    """Rule 5: what starts often imports nothing heavy, neither itself nor through others."""
+    files = {source.at: source for source in house}
+    for first, heavy in HEAVY_FOR.items():
+        seen, todo = set[str](), {first} & set(files)
+        while todo:
+            seen |= todo
+            reached = [(at, line, name) for at in sorted(todo) for line, name in _at_run_time(files[at])]
+            for at, line, name in reached:
+                if any(f"{name}.".startswith(f"{module}.") for module in heavy):
+                    yield f"{at}:{line}: {name} is too heavy for {first}"
+            todo = {at for _, _, name in reached for at in _files_of(name)} & set(files) - seen
+
+
+def _at_run_time(source: Source) -> list[tuple[int, str]]:
+    typing = [node for node in source.tree.body if isinstance(node, ast.If)]
+    only_typed = {
+        found for node in typing if ast.unparse(node.test) == "TYPE_CHECKING" for found in source.imports(node)
+    }
+    return [found for found in source.imports() if found not in only_typed]
+
+
+def _files_of(name: str) -> set[str]:
+    """Where a name that is imported may stand: it is a module's, or a module."""
+    _, _, path = name.replace(".", "/").partition(f"{PACKAGE}/")
+    return {f"{at}{ending}" for at in (path, path.rpartition("/")[0]) for ending in (".py", "/__init__.py")}
+
+
 def nothing_at_import(house: list[Source]) -> Iterator[str]:
     """Rule 5: a module's top level declares; it calls nothing for its effect, opens nothing, awaits nothing."""
     effects = {
@@ -234,4 +270,16 @@ def _code_lines(source: Source) -> int:
     return len(lines)
 
 
-RULES = (walls, circles, web, data, imports_on_top, nothing_at_import, sizes, catches, kernel_words, kernel_size)
+RULES = (
+    walls,
+    circles,
+    web,
+    data,
+    imports_on_top,
+    light_starts,
+    nothing_at_import,
+    sizes,
+    catches,
+    kernel_words,
+    kernel_size,
+)

@@ -33,6 +33,14 @@ PLANTED = {
         [Source("alpha/store.py", 'Table("t", m)\n'), Source("beta/store.py", 'Table("u", ForeignKey("t.id"))\n')],
     ],
     rules.imports_on_top: [[Source("alpha/service.py", "def f():\n    import json\n")]],
+    rules.light_starts: [
+        [Source("cli/main.py", "import sqlalchemy\n")],
+        [
+            Source("cli/main.py", "from muniment.kernel.near import f\n"),
+            Source("kernel/near.py", "from muniment.kernel import far\n"),
+            Source("kernel/far.py", "from sqlalchemy.ext.asyncio import AsyncEngine\n"),
+        ],
+    ],
     rules.nothing_at_import: [
         [Source("alpha/service.py", "start()\n")],
         [Source("alpha/service.py", "engine = create_engine('x')\n")],
@@ -70,3 +78,4 @@ def test_exceptions_are_still_needed():
     at = {source.at for source in HOUSE}
     assert set(rules.WEB_EXCEPTIONS) <= at
     assert set(rules.LONG_FILES) <= at
+    assert set(rules.HEAVY_FOR) <= at

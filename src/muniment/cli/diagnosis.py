@@ -15,7 +15,6 @@ from typing import NamedTuple
 from muniment.cli.connection import connect, load_configuration
 from muniment.cli.profiles import profiles_file, read_profiles
 from muniment.kernel.extras import late
-from muniment.kernel.migrations import revisions
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Problem
 from muniment.kernel.settings import Configuration, ProcessSettings
@@ -103,7 +102,7 @@ def _schemas(folder: Path) -> Iterator[Finding]:
             cure = "restore the folder from a backup, or move it away and begin anew"
             yield Finding(f"data of {file.stem}", False, f"{file.name} cannot be read: {unreadable}", cure)
             continue
-        known = revisions(migrations)
+        known: list[str] = late("muniment.kernel.migrations").revisions(migrations)  # it brings SQLAlchemy along
         if row is not None and row[0] not in known:
             cure = "start the newer Muniment that wrote it, or restore a backup made with this one"
             yield Finding(f"data of {file.stem}", False, f"revision {row[0]}; known are up to {known[-1]}", cure)
