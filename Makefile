@@ -24,8 +24,10 @@ help:  ## list the targets
 demo: .venv/run  ## start Muniment on an example handbook, ask three questions as two people
 	@$(BIN)/python examples/demo.py
 
-# Tests start many processes; each would compile all of Muniment again where nothing may be kept.
+# Tests start many processes: each would compile all of Muniment again where nothing may be kept, and start threads
+# for sums that are small.
 test: export PYTHONDONTWRITEBYTECODE :=
+test: export OPENBLAS_NUM_THREADS := 1
 test: .venv/dev  ## the default suite; COUNT_LINES=1: with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
@@ -33,6 +35,7 @@ test: .venv/dev  ## the default suite; COUNT_LINES=1: with coverage
 	@if [ -n "$(COUNT_LINES)" ]; then $(BIN)/coverage combine -q && $(BIN)/coverage report; fi
 
 test-distributed: export PYTHONDONTWRITEBYTECODE :=
+test-distributed: export OPENBLAS_NUM_THREADS := 1
 test-distributed: .venv/dev  ## its scenarios once more, in many processes, over PostgreSQL and Qdrant
 	@$(BIN)/python tests/kit/prepare_model.py
 	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 -m distributed
