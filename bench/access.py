@@ -5,7 +5,7 @@
 `rag_multi_corpus`: five tenants in one house, a collection each. `acl_k8s`: one collection of design documents,
 each granted to the groups that own it and to its authors. A leak is a hit that one may not read, in any mode;
 agreement is the share of the ten best of the house alone that are among the ten best here. Keyword weights are of
-what one may read, or of a sample of a thousand passages, which differs between the houses: their ids do.
+all that one may read, up to 16,384 passages.
 """
 
 import argparse
