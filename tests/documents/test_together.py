@@ -10,7 +10,7 @@ from muniment.documents.contract import ById, SetAccess
 from muniment.documents.together import Together
 from muniment.embedding.contract import Embedded, EmbedPassages
 from muniment.kernel.problems import Unavailable
-from muniment.vectors.contract import Upsert
+from muniment.vectors.contract import EngineDown, Upsert
 
 FAILED = -1
 
@@ -121,6 +121,20 @@ async def test_who_is_cancelled_as_the_place_comes_to_them_hands_it_on() -> None
     assert await asyncio.wait_for(last, 5) == 6
 
 
+async def test_who_was_cancelled_and_does_not_know_it_yet_is_passed_over() -> None:
+    doing = Doing()
+    first, gone, two, gone_too, three = doing.asks(1, 2, 2, 2, 3)
+    await idle()
+    for _ in range(2):
+        doing.go.release()
+    await asyncio.sleep(0)  # the first is about to go on
+    gone.cancel()
+    gone_too.cancel()
+    assert await asyncio.gather(first, two, three) == [2, 4, 6]
+    assert doing.groups == [[1], [2, 3]]
+    assert doing.left == []
+
+
 MANY = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(20)]
 
 
@@ -147,6 +161,14 @@ async def test_what_fails_together_is_done_one_by_one(office: Office, monkeypatc
     uploaded = await office.upload("ada", *MANY)
     assert (await office.over("ada", uploaded.run)).state == "succeeded"
     assert len(await office.passages("ben")) == len(MANY)
+
+
+async def test_how_much_there_is_to_do_is_told_before_it_is_done(office: Office) -> None:
+    office.vectors.fails["upsert"] = EngineDown("down")
+    uploaded = await office.upload("ada", *MANY[:4])
+    for document in uploaded.documents:
+        run = await office.until("ada", document.run, lambda run: run.progress.total is not None)
+        assert (run.progress.done, run.progress.total) == (0, 1)
 
 
 class _Held:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
-from weakref import WeakValueDictionary
 
 from prometheus_client import Histogram
 from sqlalchemy.exc import IntegrityError
@@ -17,7 +16,7 @@ from muniment.documents.indexing import made_at, modified_at, point_payload
 from muniment.documents.ingest_store import AT_WORK, Work
 from muniment.documents.joint_store import Current, Noted
 from muniment.documents.target import Target
-from muniment.documents.together import Together
+from muniment.documents.together import Lines, Together
 from muniment.embedding.contract import EmbedPassages
 from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.guard import only_problems
@@ -65,22 +64,21 @@ class Joint:
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._database = parts, parts.database
-        self._lines: WeakValueDictionary[tuple[str, str], Together[Small, Came]] = WeakValueDictionary()
+        self._lines: Lines[tuple[str, str], Small, Came] = Lines(self._line)
+
+    def _line(self) -> Together[Small, Came]:
+        return Together(
+            self._ingested,
+            weight=lambda one: len(one.noted.pieces),
+            most=MOST_CHUNKS,
+            places=_PLACES,
+            failed=Came.NOWHERE,
+            left=self._left,
+        )
 
     async def ingest(self, small: Small) -> Came:
         """With others of its collection that wait at the same time, if there are any."""
-        place = small.job.subject, small.target.index_name
-        line = self._lines.get(place)
-        if line is None:
-            line = self._lines[place] = Together(
-                self._ingested,
-                weight=lambda one: len(one.noted.pieces),
-                most=MOST_CHUNKS,
-                places=_PLACES,
-                failed=Came.NOWHERE,
-                left=self._left,
-            )
-        return await line.take(small)
+        return await self._lines.take((small.job.subject, small.target.index_name), small)
 
     async def _ingested(self, group: Sequence[Small]) -> list[Came]:
         """How far each came; one that fails, the others should not fail with: each goes on by itself."""

@@ -8,14 +8,16 @@ from sqlalchemy import BindParameter, Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.documents import ingest_store, store
+from muniment.documents.ingest_store import Work
 from muniment.documents.parsing.model import Chunked, Parsed
 from muniment.documents.pieces import Piece, chunk_rows, parent_rows
 from muniment.documents.store import chunks, documents, layouts, parents, texts, versions
 
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _VERSIONS = select(versions).where(versions.c.id.in_(_IDS)).order_by(versions.c.id)
-_LOCKED = _VERSIONS.with_for_update()
-_DOCUMENTS = select(documents).where(documents.c.id.in_(_IDS)).order_by(documents.c.id).with_for_update()
+_LOCKED_VERSIONS = _VERSIONS.with_for_update()
+_DOCUMENTS = select(documents).where(documents.c.id.in_(_IDS)).order_by(documents.c.id)
+_LOCKED_DOCUMENTS = _DOCUMENTS.with_for_update()
 _COPIED = select(versions.c.copy_of).where(versions.c.copy_of.in_(_IDS))
 _VERSION = update(versions).where(versions.c.id == bindparam("this"))
 _DOCUMENT = update(documents).where(documents.c.id == bindparam("this"))
@@ -47,13 +49,21 @@ async def versions_of(
     connection: AsyncConnection, ids: Sequence[str], *, lock: bool = True
 ) -> dict[str, Row[Any]]:
     """By id, those that are there; with `lock` nobody else changes them before the transaction ends."""
-    query = _LOCKED if lock else _VERSIONS
+    query = _LOCKED_VERSIONS if lock else _VERSIONS
     return {row.id: row for row in await connection.execute(query, {"ids": list(ids)})}
+
+
+async def works(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Work]:
+    """By version, those that are there, each with its document."""
+    found = await versions_of(connection, ids, lock=False)
+    of = {"ids": [row.document for row in found.values()]}
+    rows = {row.id: row for row in await connection.execute(_DOCUMENTS, of)}
+    return {row.id: Work(row, rows[row.document]) for row in found.values()}
 
 
 async def documents_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """By id, those that are there; nobody else changes them before the transaction ends."""
-    return {row.id: row for row in await connection.execute(_DOCUMENTS, {"ids": list(ids)})}
+    return {row.id: row for row in await connection.execute(_LOCKED_DOCUMENTS, {"ids": list(ids)})}
 
 
 async def copied(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
@@ -71,6 +81,7 @@ async def put_noted(connection: AsyncConnection, some: Sequence[Noted]) -> None:
     rows = [row for one in some for row in parent_rows(one.version, one.chunked.parents, one.parsed.text)]
     await connection.execute(insert(parents), rows)
     await connection.execute(insert(chunks), [row for one in some for row in chunk_rows(one.version, one.pieces)])
+    await _put_progress(connection, [(one.job, 0, len(one.pieces)) for one in some])
 
 
 async def put_current(connection: AsyncConnection, some: Sequence[Current]) -> None:

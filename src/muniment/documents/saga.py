@@ -8,7 +8,8 @@ from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
-from muniment.documents import copies, ingest_store, registry
+from muniment.collections.contract import CollectionRef
+from muniment.documents import copies, ingest_store, joint_store, registry
 from muniment.documents.attaching import Enclosed, require_shallow, staged
 from muniment.documents.base import UNKNOWN_TYPE, OfVersionJob, Parts, blob_key
 from muniment.documents.contract import FileEmpty
@@ -25,6 +26,7 @@ from muniment.documents.parsing.pool import Parsers
 from muniment.documents.pieces import pieces_of
 from muniment.documents.slack import give_back
 from muniment.documents.target import Target, Targets
+from muniment.documents.together import Lines, Together
 from muniment.kernel.deadline import MOST_SECONDS, deadline
 from muniment.kernel.guard import only_problems
 from muniment.kernel.jobs import Job
@@ -34,6 +36,9 @@ _SHORT_CHARACTERS = 200_000
 """A text up to this is chunked in the breath in which it was parsed: one commit notes both."""
 
 _MANY_CHUNKS = 5_000
+
+_STARTS = 64
+"""Jobs that are looked up at once."""
 
 _LARGE_BYTES = 1_000_000
 """From here on a file is one of few at a time: its text and all that is made of it are held in memory."""
@@ -57,6 +62,14 @@ class Draft(NamedTuple):
     """Whether nothing is left to be done."""
 
 
+class _Start(NamedTuple):
+    """What an ingestion starts from; no target where nothing is to be done."""
+
+    work: Work | None
+    ref: CollectionRef | None
+    target: Target | None
+
+
 class Ingestion:
     """Handles the job `ingest`. Each step can be repeated; what is done already is not done again."""
 
@@ -66,6 +79,9 @@ class Ingestion:
         self._embedder = Embedder(parts.embedding, parts.indexing.vectors)
         self._flip = Flip(parts, Copying(parts, parsers, targets))
         self._joint = Joint(parts)
+        self._starts: Lines[str, Job, _Start | None] = Lines(
+            lambda: Together(self._started, weight=lambda _: 1, most=_STARTS, places=1, failed=None)
+        )
         self._few = asyncio.Semaphore(-(-parts.settings.ingest_at_once // 4))
 
     async def ingest(self, job: Job) -> None:
@@ -79,21 +95,39 @@ class Ingestion:
             raise
 
     async def _ingest(self, job: Job, version: str) -> None:
-        async with self._database.read() as connection:
-            work = await ingest_store.work(connection, version)
-        ref = await self._targets.collection(job.subject)
+        work, ref, target = await self._starting(job)
         if work is None:
             # Whoever was cut off here may have written points after those of the document were removed.
             await self._gone(job, version, () if ref is None else [index.name for index in ref.written])
             return
-        if work.version.state not in AT_WORK or ref is None:
+        if target is None:
             return  # it is done, or its documents are being purged
-        begun = next((index for index in ref.written if index.name == work.version.index_name), None)
-        if begun is None:
+        if work.version.index_name != target.index_name:
             work = await self._rewound(work)
-        target = await self._targets.at(ref, begun or ref.index)
         async with self._few if work.version.size_bytes > _LARGE_BYTES else nullcontext():
             await self._brought(job, work, target)
+
+    async def _starting(self, job: Job) -> _Start:
+        """What there is to do; jobs of one collection that start at the same time look it up together."""
+        return await self._starts.take(job.subject, job) or (await self._started([job]))[0]
+
+    async def _started(self, some: Sequence[Job]) -> list[_Start]:
+        wanted = [OfVersionJob.model_validate(job.request).version for job in some]
+        async with self._database.read() as connection:
+            works = await joint_store.works(connection, wanted)
+        ref = await self._targets.collection(some[0].subject)
+        targets: dict[str, Target] = {}
+        starts: list[_Start] = []
+        for version in wanted:
+            work, target = works.get(version), None
+            if work is not None and ref is not None and work.version.state in AT_WORK:
+                named = (index for index in ref.written if index.name == work.version.index_name)
+                index = next(named, ref.index)
+                if index.name not in targets:
+                    targets[index.name] = await self._targets.at(ref, index)
+                target = targets[index.name]
+            starts.append(_Start(work, ref, target))
+        return starts
 
     async def _brought(self, job: Job, work: Work, target: Target) -> None:
         """From where the version stands to where it is current."""

@@ -4,9 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from muniment.kernel.guard import uninterrupted
 
+K = TypeVar("K")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -38,7 +40,7 @@ class Together(Generic[T, R]):
         most: int,
         places: int,
         failed: R,
-        left: Callable[[Sequence[T]], Coroutine[Any, Any, None]],
+        left: Callable[[Sequence[T]], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._do, self._weight, self._most, self._left = do, weight, most, left
         self._free, self._failed = places, failed
@@ -67,10 +69,10 @@ class Together(Generic[T, R]):
             self._hand_on()
 
     async def _lead(self, own: _Turn[T, R]) -> R:
-        group = [own]
-        weight = self._weight(own.item)
-        while self._line and (weight := weight + self._weight(self._line[0].item)) <= self._most:
-            group.append(self._line.popleft())
+        group, room = [own], self._most - self._weight(own.item)
+        while (turn := self._next(room)) is not None:
+            group.append(turn)
+            room -= self._weight(turn.item)
         results: Sequence[R] = [self._failed] * len(group)
         try:
             results = await self._do([turn.item for turn in group])
@@ -79,13 +81,36 @@ class Together(Generic[T, R]):
                 if not turn.answer.done():
                     turn.answer.set_result(_Answer(result))
             left = [turn.item for turn in group if turn.answer.cancelled()]
-            if left:
+            if left and self._left is not None:
                 await uninterrupted(self._left(left))
         return results[0]
 
     def _hand_on(self) -> None:
         """The place goes to who has waited longest."""
-        if self._line:
-            self._line.popleft().answer.set_result(None)
+        if (turn := self._next()) is not None:
+            turn.answer.set_result(None)
         else:
             self._free += 1
+
+    def _next(self, room: int | None = None) -> _Turn[T, R] | None:
+        """Who has waited longest, if they fit; whoever was cancelled may not know it yet, and is passed over."""
+        while self._line and self._line[0].answer.done():
+            self._line.popleft()
+        if not self._line or (room is not None and self._weight(self._line[0].item) > room):
+            return None
+        return self._line.popleft()
+
+
+class Lines(Generic[K, T, R]):
+    """A line for each key, as long as anybody is in it: what takes long in one holds up nobody in another."""
+
+    def __init__(self, line: Callable[[], Together[T, R]]) -> None:
+        self._line = line
+        self._lines: WeakValueDictionary[K, Together[T, R]] = WeakValueDictionary()
+
+    async def take(self, key: K, item: T) -> R:
+        """What came of it."""
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._line()
+        return await line.take(item)
