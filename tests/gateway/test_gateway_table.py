@@ -187,13 +187,13 @@ REFUSED = {
 """What counts is that a room was asked properly: no answer of it is needed."""
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=st.sampled_from(WRITES), body=BODIES, segment=SEGMENT, form=st.booleans())
 async def test_no_body_is_ever_a_defect(house, row, body, segment, form):
     await ask(house, row, segment, b"", body, form=form)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=st.sampled_from(READS), query=st.binary(max_size=60), segment=SEGMENT)
 async def test_no_address_is_ever_a_defect(house, row, query, segment):
     await ask(house, row, segment, query, b"", form=False)

@@ -53,7 +53,7 @@ def assert_sound(parsed: Parsed, chunked: Chunked, tokenizer: Tokenizer, title: 
         assert before.end <= after.start
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     text=TEXTS,
     title=st.sampled_from(["Probe manual", "", "!" * 900, "温度" * 200]),
@@ -65,7 +65,7 @@ def test_spans_are_exact_and_the_limit_is_kept(tokenizer: Tokenizer, text: str, 
         assert_sound(parsed, chunked, tokenizer, title, most)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=3000))
 def test_any_characters_at_all(tokenizer: Tokenizer, text: str) -> None:
     parsed = Parsed(text=text, media_type="text/plain")

@@ -87,7 +87,7 @@ CELLS = st.one_of(
 ROWS = st.lists(st.lists(CELLS, min_size=1, max_size=6), min_size=1, max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rows=ROWS, most=st.sampled_from([128, 256]), before=st.sampled_from(["", "The driver is warm. " * 20]))
 def test_no_row_is_lost_and_no_header_stands_in_a_span(
     tokenizer: Tokenizer, rows: list[list[str]], most: int, before: str
