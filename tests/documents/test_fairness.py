@@ -61,3 +61,17 @@ async def test_one_chunk_passes_long_documents_of_another_collection(two: tuple[
     held.go.set()
     for uploaded in long:
         assert (await office.over("ada", uploaded.run)).state == "succeeded"
+
+
+async def test_a_large_file_passes_large_files_of_another_collection(
+    two: tuple[Office, Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, held = two
+    monkeypatch.setattr("muniment.documents.saga._LARGE_BYTES", 10)
+    large = await office.upload("ada", *(text_document(f"{n}.md", f"The probe reads {n}.") for n in range(9)))
+    await office.settled(lambda: held.waiting >= 1)
+    note = await office.put("ada", "note.md", "The driver is warned.", collection="notes")
+    assert (await office.get("ada", note.id)).version == 1
+    assert held.waiting == 1, "a quarter of three, and no more, are at work"
+    held.go.set()
+    assert (await office.over("ada", large.run)).state == "succeeded"

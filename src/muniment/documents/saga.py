@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, NamedTuple
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from prometheus_client import Counter, Histogram
 
@@ -82,7 +83,7 @@ class Ingestion:
         self._starts: Lines[str, Job, _Start | None] = Lines(
             lambda: Together(self._started, weight=lambda _: 1, most=_STARTS, places=1, failed=None)
         )
-        self._few = asyncio.Semaphore(-(-parts.settings.ingest_at_once // 4))
+        self._few: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def ingest(self, job: Job) -> None:
         """Go on where the version stands; a problem is noted on it, and when it is final ends it."""
@@ -104,8 +105,15 @@ class Ingestion:
             return  # it is done, or its documents are being purged
         if work.version.index_name != target.index_name:
             work = await self._rewound(work)
-        async with self._few if work.version.size_bytes > _LARGE_BYTES else nullcontext():
+        async with self._room(job, work):
             await self._brought(job, work, target)
+
+    def _room(self, job: Job, work: Work) -> AbstractAsyncContextManager[None]:
+        """Of large files few of a collection are at work, so that others' need not wait for all of them."""
+        if work.version.size_bytes <= _LARGE_BYTES:
+            return nullcontext()
+        most = -(-self._parts.settings.ingest_at_once // 4)
+        return self._few.setdefault(job.subject, asyncio.Semaphore(most))
 
     async def _starting(self, job: Job) -> _Start:
         """What there is to do; jobs of one collection that start at the same time look it up together."""
