@@ -39,8 +39,8 @@ class DocumentsSettings(ParserSettings):
         default=32,
         ge=1,
         le=256,
-        description="How many documents are ingested at the same time; of a collection's files above 1 MB a quarter "
-        "of that.",
+        description="How many documents are ingested at the same time; of a collection's files above 1 MB a "
+        "quarter of that.",
     )
     staging_hours: float = Field(
         default=24,
