@@ -15,7 +15,7 @@ import pytest
 import structlog
 import typer.main
 
-from kit.running import RunningHouse, running
+from kit.running import ONE_PARSER, RunningHouse, running
 from muniment.cli.main import main
 
 
@@ -32,7 +32,7 @@ Command = Callable[..., Said]
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
-    with running(tmp_path_factory.mktemp("cli"), "one") as house:
+    with running(tmp_path_factory.mktemp("cli"), "one", **ONE_PARSER) as house:
         yield house
 
 

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
 
-from kit.running import RunningHouse, running
+from kit.running import ONE_PARSER, RunningHouse, running
 from muniment.sdk import File, Muniment
 from page.visitor import BIG, EMOJI, HOSTILE, HOSTILE_NAME, sign_in
 
@@ -37,7 +37,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
-    with running(tmp_path_factory.mktemp("page"), "one") as house:
+    with running(tmp_path_factory.mktemp("page"), "one", **ONE_PARSER) as house:
         with house.admin() as admin:
             admin.post("/api/v1/collections", {"name": "handbook", "members": ["group:everyone"]})
             taken = admin.upload("handbook", [File(HANDBOOK / name, {"key": name}) for name in FILES])
