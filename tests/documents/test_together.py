@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from kit.office import Office, text_document
+from muniment.collections.contract import CollectionRefs, Lookup
 from muniment.documents.contract import ById, SetAccess
 from muniment.documents.together import Together
 from muniment.embedding.contract import Embedded, EmbedPassages
@@ -138,9 +139,19 @@ async def test_who_was_cancelled_and_does_not_know_it_yet_is_passed_over() -> No
 MANY = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(20)]
 
 
-async def test_small_documents_share_calls_and_all_are_there(office: Office) -> None:
+async def test_small_documents_share_calls_and_all_are_there(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, looked_up = office.shelves.lookup, []
+
+    async def lookup(request: Lookup) -> CollectionRefs:
+        looked_up.append(request)
+        return await plain(request)
+
+    monkeypatch.setattr(office.shelves, "lookup", lookup)
     uploaded = await office.upload("ada", *MANY)
     assert (await office.over("ada", uploaded.run)).state == "succeeded"
+    assert len(looked_up) < len(MANY) / 2, "and those that start together look up together"
     assert office.vectors.calls["upsert"] < len(MANY) / 2
     assert len(await office.passages("ben")) == len(MANY)
     await office.settled(lambda: [event.type for event in office.events] == ["document.created"] * len(MANY))
