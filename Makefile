@@ -31,7 +31,7 @@ test: export OPENBLAS_NUM_THREADS := 1
 test: .venv/dev  ## the default suite; COUNT_LINES=1: with coverage
 	@$(BIN)/python tests/kit/prepare_model.py
 	@$(BIN)/coverage erase
-	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 2 -m "not distributed"
+	@TMPDIR=$$($(BIN)/python tests/kit/folder.py) $(BIN)/pytest -q -n 3 -m "not distributed"
 	@if [ -n "$(COUNT_LINES)" ]; then $(BIN)/coverage combine -q && $(BIN)/coverage report; fi
 
 test-distributed: export PYTHONDONTWRITEBYTECODE :=

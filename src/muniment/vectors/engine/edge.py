@@ -100,7 +100,6 @@ class EdgeShards:
         about = layout.About(dimensions=dimensions, lean=lean)
         (making / about.shard).mkdir(parents=True)
         shard = EdgeShard.create(str(making / about.shard), growing(dimensions))
-        index_fields(shard, lean=lean)
         index_numbers(shard)
         shard.flush()
         shard.close()
