@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from bench import evaldata, report
 from bench.filler import filled
-from bench.house import server
+from bench.house import rest, server
 
 from muniment.sdk import Muniment
 
@@ -44,6 +44,7 @@ def main() -> None:
     ):
         for number in range(5):
             answered(muniment, f"how warm is room {number}?")
+        rest(asked.chunks)
         for question, query in zip(texts[::2], texts[1::2], strict=True):
             shown, useful, kind = answered(muniment, question)
             passages.append(shown)

@@ -120,3 +120,8 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def rest(chunks: int) -> None:
+    """After a start an index reads ahead what searches ask for, while nobody asks: as long as that takes."""
+    time.sleep(5 + chunks / 10_000)

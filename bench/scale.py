@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from bench import mixing, report
 from bench.grown import GROUPS, INDEX, KEPT_FROM, Chunks, Grown, build, chunks, engine_mb, fill, grown, lay, status
+from bench.house import rest
 from bench.mixing import NOISE, OTHER_PART, Passages, Places, unit
 from bench.opened import indexing_engine
 from bench.serving import cpu_seconds
@@ -128,6 +129,7 @@ async def _searches(
     """The median milliseconds of a search."""
     for number in range(WARM):
         await _timed(engine, passages, QUERIES + number)
+    await asyncio.to_thread(rest, of.size)
     worked = cpu_seconds(os.getpid())
     seconds = [await _timed(engine, passages, number) for number in range(QUERIES)]
     worked = cpu_seconds(os.getpid()) - worked

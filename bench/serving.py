@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 from bench import k6, report
 from bench.filler import filled
-from bench.house import free_port, server
+from bench.house import free_port, rest, server
 from bench.start import tree
 
 from muniment.sdk import Muniment
@@ -42,6 +42,7 @@ def main() -> None:
         log, reply = Path(work) / "log", Path(work) / "reply.json"
         with server(data, log, dict(said.split("=", 1) for said in asked.settings)) as running:
             _warm(running.address, running.key, reply)
+            rest(asked.chunks)
             ours = k6.Target(running.address, running.key, running.pid)
             with _bare(reply) as ceiling:
                 corpus = " ".join(["S3 search,", *asked.settings, f"{asked.chunks} chunks"])

@@ -16,8 +16,8 @@ from muniment.kernel.problems import Problem
 from muniment.vectors.engine.frames import Frame, receive, send
 
 _PR_SET_PDEATHSIG = 1
-_STILL_SECONDS = 0.005
-"""So long nobody has asked anything when a step is taken at leisure; half of a processor is left to others."""
+_STILL_SECONDS, _REST_SECONDS = 0.05, 0.005
+"""Steps are taken at leisure once nobody has asked anything for so long, and with such rests between them."""
 
 Answers = Mapping[str, Callable[[Frame], Frame]]
 
@@ -97,9 +97,9 @@ async def serve(
 
 async def _next(reader: asyncio.StreamReader, leisure: Callable[[], bool]) -> Frame:
     asked = asyncio.create_task(receive(reader))
-    more = True
-    while more and not (await asyncio.wait({asked}, timeout=_STILL_SECONDS))[0]:
-        more = leisure()
+    more, patience = True, _STILL_SECONDS
+    while more and not (await asyncio.wait({asked}, timeout=patience))[0]:
+        more, patience = leisure(), _REST_SECONDS
     return await asked
 
 
