@@ -48,6 +48,7 @@ def main() -> None:
         for text in texts[:WARM]:
             _searched(http, headers, text)
         rest(asked.chunks)
+        http.close()  # the server did so by now
         for text in texts[WARM : WARM + asked.queries]:
             taken, timings = _searched(http, headers, text)
             new.append(taken)

@@ -85,7 +85,7 @@ def test_homes_are_those_of_a_plain_table(taken: list[tuple[str, list[str], str]
                     shards.delete("main", (AnyOf(field="document", values=tuple(chosen)),), 100)
                     truth = {i: h for i, h in truth.items() if h.document not in chosen}
                 case _:
-                    shards.prepare()
+                    shards.prepare(1.0)
             assert told(shards, list(truth)) == list(truth.values())
         shards.close()
 
@@ -97,7 +97,7 @@ def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
     shards.close()
     shards = EdgeShards(tmp_path / "engine")
     asyncio.run(shards.open(1))
-    while shards.prepare():
+    while shards.prepare(1.0):
         pass
     index = shards.index("main")
     chosen = list(homes)[::7]
@@ -105,4 +105,14 @@ def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
     late = {uuid4(): Home("doc_late", "col_2")}
     put(shards, late)
     assert index.homes.of(unread(index.shard), list(late)) == list(late.values())
+    shards.close()
+
+
+def test_homes_are_not_read_between_the_questions_of_one_who_asks_without_a_pause(tmp_path: Path) -> None:
+    shards = opened(tmp_path / "engine")
+    put(shards, {uuid4(): Home("doc_1", "col_1")})
+    assert shards.prepare(0.0)
+    assert shards.prepare(0.0)
+    assert shards.prepare(1.0)
+    assert not shards.prepare(0.0)
     shards.close()

@@ -65,7 +65,7 @@ def weights(shards: EdgeShards, index: str) -> list[float]:
 def settled(shards: EdgeShards, index: str) -> list[float]:
     """What was asked is completed at leisure, and asked again."""
     weights(shards, index)
-    while shards.prepare():
+    while shards.prepare(1.0):
         pass
     return weights(shards, index)
 
@@ -211,13 +211,13 @@ def test_holders_are_those_that_one_counts(
                 kept = {number: point for number, point in kept.items() if number not in numbers}
             else:
                 require_counted(shards, list(kept.values()), reader)
-                while shards.prepare():
+                while shards.prepare(1.0):
                     pass
             require_counted(shards, list(kept.values()), "usr_a")
             require_counted(shards, list(kept.values()), "usr_a", "usr_b")
         for who in (("usr_a",), ("usr_a", "usr_b")):
             require_counted(shards, list(kept.values()), *who)
-            while shards.prepare():
+            while shards.prepare(1.0):
                 pass
             seen = sum(point.reader in who for point in kept.values())
             require_counted(shards, list(kept.values()), *who, points=min(seen, bounded["_MOST_POINTS"]))
@@ -297,8 +297,10 @@ async def test_at_leisure_is_until_something_is_asked() -> None:
     reader, writer = await asyncio.open_connection(sock=ours)
     served = await asyncio.open_connection(sock=theirs)
     steps, enough = [0], asyncio.Event()
+    stills: list[float] = []
 
-    def step() -> bool:
+    def step(still_seconds: float) -> bool:
+        stills.append(still_seconds)
         steps[0] += 1
         if steps[0] == 3:
             enough.set()
@@ -309,6 +311,7 @@ async def test_at_leisure_is_until_something_is_asked() -> None:
     await enough.wait()
     await send(writer, Frame({"operation": "steps"}))
     assert (await receive(reader)).head["steps"] >= 3
+    assert 0 < stills[0] < stills[1] < stills[2]
     for end in (writer, served[1]):
         end.close()
     await serving

@@ -36,6 +36,7 @@ ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
 _CHECKPOINT_POINTS = 2048
 """Points written until the segments are flushed: bounds the log and its replay; a flush takes about 0.1 s."""
 
+_STILL_SECONDS = 0.05
 _LOCK_POLL_SECONDS = 0.05
 _LEAST_FREE_BYTES = 128_000_000
 _FULL_SECONDS = 300.0
@@ -168,10 +169,19 @@ class EdgeShards:
         resident.trim()
         self._unflushed[name] = 0
 
-    def prepare(self) -> bool:
-        """Read a little of what searches will ask for; whether there may be more to read."""
+    def prepare(self, still_seconds: float) -> bool:
+        """Read a little of what searches will ask for; whether there may be more to read.
+
+        Weights come first: they settle between the questions of one who asks without a pause. The rest only saves
+        time, and must not take any.
+        """
         indexes = self._indexes.values()
-        return any(index.memory.complete(index.shard) or index.homes.learn(index.shard) for index in indexes)
+        if any(index.memory.complete(index.shard) for index in indexes):
+            return True
+        unread = [index for index in indexes if not index.homes.complete]
+        if unread and still_seconds >= _STILL_SECONDS:
+            unread[0].homes.learn(unread[0].shard)
+        return bool(unread)
 
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""

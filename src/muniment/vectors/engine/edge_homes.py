@@ -42,18 +42,16 @@ class Homes:
         self._table = _Table()
         self._late: dict[int, Home] = {}
         self._next: UUID | None = None
-        self._complete = False
+        self.complete = False
+        """Whether all points are read, or too many documents."""
 
-    def learn(self, shard: EdgeShard) -> bool:
-        """Read some more points; whether there were any to read, and not too many documents."""
-        if self._complete:
-            return False
+    def learn(self, shard: EdgeShard) -> None:
+        """Read some more points."""
         request = ScrollRequest(offset=self._next, limit=_STEP_POINTS, with_payload=_FIELDS)
         records, following = shard.scroll(request)
         self._table.append([_point(r) for r in records], [self._number(_home(r)) for r in records])
         self._next = None if following is None else uuid(following)
-        self._complete = self._next is None or len(self._homes) > _MOST_HOMES
-        return True
+        self.complete = self._next is None or len(self._homes) > _MOST_HOMES
 
     def put(self, points: Sequence[EnginePoint]) -> None:
         """These came, and say where they are from."""

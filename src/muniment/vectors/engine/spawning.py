@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
@@ -16,10 +17,12 @@ from muniment.kernel.problems import Problem
 from muniment.vectors.engine.frames import Frame, receive, send
 
 _PR_SET_PDEATHSIG = 1
-_STILL_SECONDS, _REST_SECONDS = 0.05, 0.005
-"""Steps are taken at leisure once nobody has asked anything for so long, and with such rests between them."""
+_REST_SECONDS = 0.005
+"""Before each step at leisure: half of a processor is left to whoever else is at work."""
 
 Answers = Mapping[str, Callable[[Frame], Frame]]
+Leisure = Callable[[float], bool]
+"""Takes a step, told for how many seconds nothing has been asked, and says whether there is more to do."""
 
 
 class Spawned(NamedTuple):
@@ -80,11 +83,11 @@ async def serve(
     writer: asyncio.StreamWriter,
     answers: Answers,
     between: Callable[[], None],
-    leisure: Callable[[], bool] = lambda: False,
+    leisure: Leisure = lambda _: False,
 ) -> None:
     """Answer one frame after another until the parent closes the socket, or is gone; `between` runs after each.
 
-    While nothing is asked `leisure` takes one step after another, until it says that there is nothing more to do.
+    While nothing is asked `leisure` takes one step after another.
     """
     while True:
         try:
@@ -95,11 +98,11 @@ async def serve(
         between()
 
 
-async def _next(reader: asyncio.StreamReader, leisure: Callable[[], bool]) -> Frame:
+async def _next(reader: asyncio.StreamReader, leisure: Leisure) -> Frame:
     asked = asyncio.create_task(receive(reader))
-    more, patience = True, _STILL_SECONDS
-    while more and not (await asyncio.wait({asked}, timeout=patience))[0]:
-        more, patience = leisure(), _REST_SECONDS
+    began, more = time.monotonic(), True
+    while more and not (await asyncio.wait({asked}, timeout=_REST_SECONDS))[0]:
+        more = leisure(time.monotonic() - began)
     return await asked
 
 
