@@ -187,23 +187,27 @@ class _Held:
 
     def __init__(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.go = asyncio.Event(), asyncio.Event()
+        self.documents: list[str] = []
         self._plain = office.vectors.upsert
         monkeypatch.setattr(office.vectors, "upsert", self.upsert)
 
     async def upsert(self, request: Upsert) -> object:
-        if len(request.points) > 1:
+        if len(request.points) > 2:
+            self.documents = self.documents or [str(point.payload["document"]) for point in request.points]
             self.reached.set()
             await self.go.wait()
         return await self._plain(request)
 
 
+@pytest.mark.parametrize("changed", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
 async def test_what_is_cancelled_deleted_or_closed_meanwhile_is_so_and_leaves_nothing(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: Office, monkeypatch: pytest.MonkeyPatch, changed: tuple[int, int, int]
 ) -> None:
     held = _Held(office, monkeypatch)
     uploaded = await office.upload("ada", *MANY)
     await asyncio.wait_for(held.reached.wait(), 10)
-    cancelled, deleted, closed = (uploaded.documents[n] for n in (17, 18, 19))
+    by_id = {document.id: document for document in uploaded.documents}
+    cancelled, deleted, closed = (by_id[held.documents[place]] for place in changed)  # the first does it for all
     with office.asking("ada") as room:
         await room.cancel_run(ById(id=cancelled.run or ""))
         await room.delete(ById(id=deleted.id or ""))
