@@ -39,13 +39,18 @@ async def two(closed_office: Office, tokenizer_file: Path) -> AsyncIterator[tupl
         held.go.set()
 
 
+async def note_is_ingested(office: Office) -> None:
+    """Whatever waits in the other collection."""
+    note = await office.put("ada", "note.md", "The driver is warned.", collection="notes")
+    assert (await office.get("ada", note.id)).version == 1
+
+
 async def test_one_file_passes_many_of_another_collection(two: tuple[Office, Held]) -> None:
     office, held = two
     many = [text_document(f"{n}.md", f"The probe reads {n}.") for n in range(20)]
     crowd = await office.upload("ada", *many)
     await office.settled(lambda: held.waiting >= 2)
-    note = await office.put("ada", "note.md", "The driver is warned.", collection="notes")
-    assert (await office.get("ada", note.id)).version == 1
+    await note_is_ingested(office)
     assert held.waiting == 2, "the last place is not the crowd's"
     held.go.set()
     assert (await office.over("ada", crowd.run)).state == "succeeded"
@@ -55,8 +60,7 @@ async def test_one_chunk_passes_long_documents_of_another_collection(two: tuple[
     office, held = two
     long = [await office.upload("ada", text_document(f"{n}.md", LONG)) for n in range(3)]
     await office.settled(lambda: held.waiting >= 2)
-    note = await office.put("ada", "note.md", "The driver is warned.", collection="notes")
-    assert (await office.get("ada", note.id)).version == 1
+    await note_is_ingested(office)
     assert [d.version for d in (await office.listed("ada")).items] == [None, None, None]
     held.go.set()
     for uploaded in long:
@@ -70,8 +74,7 @@ async def test_a_large_file_passes_large_files_of_another_collection(
     monkeypatch.setattr("muniment.documents.saga._LARGE_BYTES", 10)
     large = await office.upload("ada", *(text_document(f"{n}.md", f"The probe reads {n}.") for n in range(9)))
     await office.settled(lambda: held.waiting >= 1)
-    note = await office.put("ada", "note.md", "The driver is warned.", collection="notes")
-    assert (await office.get("ada", note.id)).version == 1
+    await note_is_ingested(office)
     assert held.waiting == 1, "a quarter of three, and no more, are at work"
     held.go.set()
     assert (await office.over("ada", large.run)).state == "succeeded"

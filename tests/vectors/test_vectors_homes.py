@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qdrant_edge import EdgeShard
 
 from muniment.vectors import bm25
-from muniment.vectors.contract import AnyOf, Payload
+from muniment.vectors.contract import AnyOf, Filter, Payload
 from muniment.vectors.engine import edge_homes
 from muniment.vectors.engine.edge import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Home
@@ -36,6 +36,10 @@ class Unread:
 
 def unread(shard: EdgeShard) -> EdgeShard:
     return cast(EdgeShard, Unread(shard))
+
+
+def of(*documents: str) -> Filter:
+    return (AnyOf(field="document", values=documents),)
 
 
 def opened(folder: Path) -> EdgeShards:
@@ -74,15 +78,14 @@ def test_homes_are_those_of_a_plain_table(taken: list[tuple[str, list[str], str]
             ids = {uuid5(NAMESPACE, name): name for name in chosen}
             match what:
                 case "put" | "as":  # the same point of another document, which no document of ours is
-                    of = {id_: Home(name if what == "put" else f"{name}_as", place) for id_, name in ids.items()}
-                    put(shards, of)
-                    truth |= of
+                    came = {id_: Home(name if what == "put" else f"{name}_as", place) for id_, name in ids.items()}
+                    put(shards, came)
+                    truth |= came
                 case "move":
-                    asked = (AnyOf(field="document", values=tuple(chosen)),)
-                    shards.set_payload("main", asked, {"collection": place}, 100, None)
+                    shards.set_payload("main", of(*chosen), {"collection": place}, 100, None)
                     truth |= {i: h._replace(collection=place) for i, h in truth.items() if h.document in chosen}
                 case "delete":
-                    shards.delete("main", (AnyOf(field="document", values=tuple(chosen)),), 100)
+                    shards.delete("main", of(*chosen), 100)
                     truth = {i: h for i, h in truth.items() if h.document not in chosen}
                 case _:
                     shards.prepare(1.0)
@@ -105,6 +108,23 @@ def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
     late = {uuid4(): Home("doc_late", "col_2")}
     put(shards, late)
     assert index.homes.of(unread(index.shard), list(late)) == list(late.values())
+    shards.close()
+
+
+def test_after_a_change_nothing_is_read_again(tmp_path: Path) -> None:
+    homes = {uuid4(): Home(f"doc_{n // 10}", "col_1") for n in range(50)}
+    shards = opened(tmp_path / "engine")
+    put(shards, homes)
+    while shards.prepare(1.0):
+        pass
+    shards.set_payload(
+        "main", of("doc_1"), {"title": "Leases", "document": "doc_1", "collection": "col_1"}, 100, None
+    )
+    shards.set_payload("main", of("doc_2"), {"collection": "col_2"}, 100, None)
+    homes |= {i: home._replace(collection="col_2") for i, home in homes.items() if home.document == "doc_2"}
+    assert not shards.prepare(1.0)
+    index = shards.index("main")
+    assert index.homes.of(unread(index.shard), list(homes)) == list(homes.values())
     shards.close()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muniment.retrieval.constants import DEFAULTS, SHOWN_HALF, RankingWeights
-from muniment.retrieval.fusion import Ranked, Weighed
+from muniment.retrieval.fusion import Ranked, Weighed, in_order
 
 Column = NDArray[np.float64]
 Side = Literal["dense", "words", "grams"]
@@ -90,9 +90,7 @@ def ranked(
             tuple(Weighed(side, float(signals[side][at]), float(adds[at])) for side, adds in found.parts.items())
             for at in range(len(ids))
         ]
-    # As tuples, which are compared without a function of ours: best first, ties by their ids.
-    rows = sorted(zip((-found.scores).tolist(), ids, range(len(ids)), strict=True))
-    return [Ranked(name, documents[at], -score, dense[at], words[at], parts[at]) for score, name, at in rows]
+    return in_order(list(map(Ranked, ids, documents, found.scores.tolist(), dense, words, parts)))
 
 
 def _trusted(meaning: Column, lexical: Column, best_cosine: float, weights: RankingWeights) -> float:

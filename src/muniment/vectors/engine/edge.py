@@ -37,6 +37,8 @@ _CHECKPOINT_POINTS = 2048
 """Points written until the segments are flushed: bounds the log and its replay; a flush takes about 0.1 s."""
 
 _STILL_SECONDS = 0.05
+"""Without a question, until what only saves time is read: one who asks without a pause leaves gaps of 10 ms."""
+
 _LOCK_POLL_SECONDS = 0.05
 _LEAST_FREE_BYTES = 128_000_000
 _FULL_SECONDS = 300.0
@@ -132,7 +134,7 @@ class EdgeShards:
         if ids:
             kept = numbered(stored(payload))
             self._write(name, UpdateOperation.set_payload(list(ids), kept), ids, lambda: changed(ids, kept))
-            self.index(name).homes.changed(kept)
+            self.index(name).homes.changed(ids, kept)
         return more
 
     def index(self, name: str) -> OpenIndex:
@@ -246,12 +248,15 @@ class EdgeShards:
     def _write(
         self, name: str, operation: UpdateOperation, ids: Sequence[UUID], logged: Callable[[], Frame]
     ) -> None:
-        copying = self._copying.get(name)
+        index, copying = self.index(name), self._copying.get(name)
         try:
             with nullcontext() if copying is None else copying.noting(logged):
-                self.index(name).shard.update(operation)
-        finally:  # what fails may have been done in part
-            self.index(name).memory.written(ids)
+                index.shard.update(operation)
+        except BaseException:
+            index.homes.clear()  # it may have been done in part
+            raise
+        finally:
+            index.memory.written(ids)
         self._unflushed[name] = self._unflushed.get(name, 0) + len(ids)
 
 

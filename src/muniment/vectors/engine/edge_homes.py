@@ -4,7 +4,7 @@ To read 250 payloads takes 2 ms, and 15 where they lie in pages that nobody has 
 that is nearly every search. So all are read once, in the order of their ids, while nobody asks anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -55,36 +55,43 @@ class Homes:
 
     def put(self, points: Sequence[EnginePoint]) -> None:
         """These came, and say where they are from."""
-        came = {point.id.int: _home_in(point.payload) for point in points}
-        known = zip(came.values(), self._table.numbers(list(came)), strict=True)
-        if any(number != _UNKNOWN and self._homes[number] != home for home, number in known):
-            self.clear()
-        self._note(came)
+        self._note({point.id.int: _home_in(point.payload) for point in points})
 
-    def changed(self, names: Iterable[str]) -> None:
-        """These keys of some payloads were replaced."""
-        if not set(names).isdisjoint(_FIELDS):
-            self.clear()
+    def changed(self, ids: Sequence[UUID], payload: Mapping[str, object]) -> None:
+        """These keys of their payloads were replaced."""
+        said = {name: str(payload[name]) for name in _FIELDS if name in payload}
+        if said:
+            self._note({point: home._replace(**said) for point, home in self._known(ids).items()})
 
     def of(self, shard: EdgeShard, ids: Sequence[UUID]) -> list[Home]:
         """Where each of these is from. All of them exist."""
-        numbers = self._table.numbers([point.int for point in ids])
-        outside = [point for point, number in zip(ids, numbers, strict=True) if number == _UNKNOWN]
-        homes = {point.int: self._late[point.int] for point in outside if point.int in self._late}
-        unread: list[int | UUID | str] = [point for point in outside if point.int not in homes]
+        homes = self._known(ids)
+        unread: list[int | UUID | str] = [point for point in ids if point.int not in homes]
         if unread:
             read = {_point(record): _home(record) for record in shard.retrieve(unread, _FIELDS, False)}
             self._note(read)
             homes |= read
-        return [
-            homes[point.int] if number == _UNKNOWN else self._homes[number]
-            for point, number in zip(ids, numbers, strict=True)
-        ]
+        return [homes[point.int] for point in ids]
+
+    def _known(self, ids: Sequence[UUID]) -> dict[int, Home]:
+        """Of those that need not be looked up."""
+        points = [point.int for point in ids]
+        homes = {point: self._late[point] for point in points if point in self._late}
+        for point, number in zip(points, self._table.numbers(points), strict=True):
+            if number != _UNKNOWN:
+                homes[point] = self._homes[number]
+        return homes
 
     def _note(self, homes: Mapping[int, Home]) -> None:
-        if len(self._late) + len(homes) > _MOST_LATE:
+        """In the table's place, if they have one."""
+        places = self._table.places(list(homes))
+        for place, home in zip(places, homes.values(), strict=True):
+            if place != _UNKNOWN:
+                self._table.replace(place, self._number(home))
+        late = {p: home for (p, home), place in zip(homes.items(), places, strict=True) if place == _UNKNOWN}
+        if len(self._late) + len(late) > _MOST_LATE:
             self._late.clear()
-        self._late.update(homes)
+        self._late.update(late)
 
     def _number(self, home: Home) -> int:
         number = self._numbers.setdefault(home, len(self._homes))
@@ -114,13 +121,21 @@ class _Table:
 
     def numbers(self, points: Sequence[int]) -> list[int]:
         """`_UNKNOWN` of those that are not in it; nor is one of two that share an upper half."""
+        return [_UNKNOWN if place == _UNKNOWN else int(self._numbers[place]) for place in self.places(points)]
+
+    def replace(self, place: int, number: int) -> None:
+        """What stands there from now on."""
+        self._numbers[place] = number
+
+    def places(self, points: Sequence[int]) -> list[int]:
+        """Where the numbers of these are; `_UNKNOWN` as above."""
         if not self._count:
             return [_UNKNOWN] * len(points)
         highs = np.array([point >> _HALF_BITS for point in points], np.uint64)
         lows = np.array([point & _HALF for point in points], np.uint64)
         places = np.minimum(np.searchsorted(self._highs[: self._count], highs), self._count - 1)
         same = (self._highs[places] == highs) & (self._lows[places] == lows)
-        found: list[int] = np.where(same, self._numbers[places], _UNKNOWN).tolist()
+        found: list[int] = np.where(same, places, _UNKNOWN).tolist()
         return found
 
 
