@@ -18,7 +18,8 @@ from muniment.kernel.model import Matrix
 from muniment.kernel.problems import Throttled
 from muniment.models.contract import ModelBroken
 
-QUERIES = Size(batch=1_024, ahead=4_096, waiting=65_536)
+QUERIES = Size(batch=64, ahead=4_096, waiting=65_536)
+"""Small batches: they cost a token no more than large ones do, and are not padded to the longest of many."""
 
 _AT_ONCE = 1_000
 """Characters that are taken apart sooner than a thread for it would begin: about 0.3 ms."""
@@ -28,7 +29,7 @@ _NICENESS = 10
 
 
 class Loaded:
-    """Queries have a lane and a thread, passages a lane and so many as `runs` says; they let queries go first."""
+    """Queries have a lane, and passages, each with so many threads as `runs` says; passages let queries go first."""
 
     def __init__(
         self, encoder: Encoder, passages: Size, courtesy: Courtesy, *, runs: int = 1, size_bytes: int = 0
@@ -37,10 +38,10 @@ class Loaded:
         self._courtesy = courtesy
         self._reading = ThreadPoolExecutor(1, "tokenize")
         self._pools = [
-            ThreadPoolExecutor(1, "embed-queries"),
+            ThreadPoolExecutor(runs, "embed-queries"),
             ThreadPoolExecutor(runs, "embed-passages", initializer=_stand_back),
         ]
-        self._queries = Lane("queries", encoder.vectors, QUERIES, self._pools[0])
+        self._queries = Lane("queries", encoder.vectors, QUERIES, self._pools[0], runs=runs)
         pace = Pace(passages.batch, courtesy)
         self._passages = Lane("passages", encoder.vectors, passages, self._pools[1], runs=runs, pace=pace)
         self._working = [asyncio.create_task(lane.work()) for lane in (self._queries, self._passages)]

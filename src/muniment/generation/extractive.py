@@ -12,8 +12,11 @@ from muniment.kernel.model import Matrix
 from muniment.text.terms import terms
 
 MOST_QUOTES = 3
-SHORTLIST = 8
-"""How many sentences are embedded for one answer: they are read while somebody waits."""
+SHORTLIST = 6
+"""How many sentences are embedded for one answer, while somebody waits.
+
+Of half of XQuAD's questions 86 % have the answer among the quotes, with six as with eight; 85 % with four.
+"""
 
 _UNDER = 0.5
 _RANK = 0.15

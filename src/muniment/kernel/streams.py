@@ -1,7 +1,8 @@
-"""Streams whose producer runs in a task of its own, behind a bounded queue.
+"""Streams whose producer runs in a task of its own, and goes on when its consumer asks for more.
 
-So the deadline and the cancellation of one side never reach into the other: a stream has a time to its first
-event and an idle time between events, and closing it from any task ends the producer.
+So what was made is on its way before the next is thought of, and the deadline and the cancellation of one side never
+reach into the other: a stream has a time to its first event and an idle time between events, and closing it from any
+task ends the producer.
 """
 
 import asyncio
@@ -20,9 +21,6 @@ E = TypeVar("E")
 IDLE_SECONDS = 120.0
 """How long a consumer waits for the next event."""
 
-_AHEAD = 16
-"""How many events a producer may be ahead of its consumer."""
-
 
 class _End:
     """The last thing in a queue; `problem` says why, if not because all was said."""
@@ -39,15 +37,19 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
 
     def __init__(self, what: str, produce: Callable[[], Stream[E]], idle_seconds: float = IDLE_SECONDS) -> None:
         self._what, self._produce, self._idle_seconds = what, produce, idle_seconds
-        self._queue: asyncio.Queue[E | _End] = asyncio.Queue(_AHEAD)
+        self._queue: asyncio.Queue[E | _End] = asyncio.Queue()
         self._producer: asyncio.Task[None] | None = None
         self._context = copy_context()
         self._over = False
+        self._taken = False
 
     async def asend(self, _: None = None) -> E:
         """The next event; StopAsyncIteration after the last."""
         if self._over:
             raise StopAsyncIteration
+        if self._taken:
+            self._taken = False
+            self._queue.task_done()
         wait = self._idle_seconds
         if self._producer is None:
             wait = min(wait, remaining_seconds())
@@ -64,6 +66,7 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
             self._producer.cancel()
             raise
         if not isinstance(event, _End):
+            self._taken = True
             return event
         self._over = True
         if event.problem is not None:
@@ -94,7 +97,8 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
         try:
             async with only_problems(self._what), aclosing(self._produce()) as events:
                 async for event in events:
-                    await self._queue.put(event)
+                    self._queue.put_nowait(event)
+                    await self._queue.join()
         except Problem as problem:
             end = _End(problem)
-        await self._queue.put(end)
+        self._queue.put_nowait(end)
