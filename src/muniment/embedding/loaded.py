@@ -29,7 +29,7 @@ _NICENESS = 10
 
 
 class Loaded:
-    """Queries have a lane, and passages, each with so many threads as `runs` says; passages let queries go first."""
+    """Queries have a lane, and passages, each with as many threads as `runs`; passages let queries go first."""
 
     def __init__(
         self, encoder: Encoder, passages: Size, courtesy: Courtesy, *, runs: int = 1, size_bytes: int = 0

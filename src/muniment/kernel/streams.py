@@ -1,8 +1,8 @@
 """Streams whose producer runs in a task of its own, and goes on when its consumer asks for more.
 
-So what was made is on its way before the next is thought of, and the deadline and the cancellation of one side never
-reach into the other: a stream has a time to its first event and an idle time between events, and closing it from any
-task ends the producer.
+So what was made is on its way before the next is thought of, and the deadline and the cancellation of one side
+never reach into the other: a stream has a time to its first event and an idle time between events, and closing it
+from any task ends the producer.
 """
 
 import asyncio
