@@ -57,7 +57,7 @@ async def test_reads_in_turn_share_a_connection_that_knows_the_file(sqlite_url):
                 await connection.scalar(select(func.count()).select_from(LINES))
                 return id((await connection.get_raw_connection()).driver_connection)
 
-        assert len(set(await asyncio.gather(*(reader() for _ in range(4))))) > 1
+        assert len(set(await asyncio.gather(*(reader() for _ in range(8))))) > 1
         assert len({await reader() for _ in range(6)}) == 1
 
 
@@ -112,7 +112,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url, tmp_pa
 
 
 async def test_those_that_open_at_once_migrate_once(database_url):
-    await asyncio.gather(*(open_and_close(database_url) for _ in range(4)))
+    await asyncio.gather(*(open_and_close(database_url) for _ in range(8)))
     async with open_ledger(database_url) as ledger, ledger.database.read() as connection:
         found = await connection.execute(text("SELECT version_num FROM alembic_version"))
         assert found.scalars().all() == revisions(MIGRATIONS)[-1:]

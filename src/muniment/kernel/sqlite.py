@@ -1,6 +1,7 @@
 """SQLite connections for SQLAlchemy that begin our transactions, and cost one thread switch a statement."""
 
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -8,6 +9,7 @@ from typing import Any, Self
 import aiosqlite
 
 BUSY_SECONDS = 10.0
+_AGAIN_SECONDS = 0.01
 
 
 class Connection(aiosqlite.Connection):
@@ -23,7 +25,7 @@ class Connection(aiosqlite.Connection):
                 file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=kept
             )
             for pragma in ("foreign_keys=ON", *pragmas):
-                made.execute(f"PRAGMA {pragma}")
+                _set(made, pragma)
             return made
 
         super().__init__(connect, iter_chunk_size=64)
@@ -77,3 +79,17 @@ class _Cursor:
     def _keep(self, cursor: sqlite3.Cursor, rows: list[Any]) -> None:
         self.description, self.rowcount, self.lastrowid = cursor.description, cursor.rowcount, cursor.lastrowid
         self._rows = rows
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """For `journal_mode` SQLite does not wait by itself while others open the file, or close it."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
