@@ -48,15 +48,44 @@ async def test_a_question_that_mentions_what_nothing_says_is_asked_without_the_q
     assert (await search(office, sentence, mode="keyword")).hits == ()
 
 
-async def test_a_phrase_is_found_behind_many_that_only_hold_its_words(office: Office) -> None:
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_phrase_is_found_behind_many_that_only_hold_its_words(office: Office, mode: Mode) -> None:
     await office.put(
         "ada", "many.md", "\n\n".join(f"# Part {n}\n\nrenewal lease renewal lease" for n in range(150))
     )
     await office.put(
         "ada", "one.md", "a long tale " * 20 + "of lease renewal and much else besides, at some length"
     )
-    found = await search(office, '"lease renewal and much"', mode="keyword", limit=5)
+    found = await search(office, '"lease renewal and much"', mode=mode, limit=5)
     assert keys(found) == ["one.md"]
+
+
+async def test_who_says_a_phrase_far_from_the_question_stands_behind_who_is_near(office: Office) -> None:
+    many = "\n\n".join(f"# Part {n}\n\nWarm and warm renewal, warm lease." for n in range(250))
+    await office.put("ada", "many.md", many)
+    await office.put("ada", "near.md", "Warm lease renewal.")
+    for name in ("far.md", "farther.md"):
+        await office.put(
+            "ada", name, "a long tale " * 40 + "of lease renewal and much else besides, at some length"
+        )
+    hits = (await search(office, 'warm "lease renewal" warm', limit=5)).hits
+    assert hits[0].document.key == "near.md"
+    assert {hit.document.key for hit in hits[1:]} == {"far.md", "farther.md"}
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= scores[-1] < scores[0] <= 1
+
+
+async def test_what_does_not_say_a_phrase_is_named_only_to_who_may_read_it(office: Office) -> None:
+    await office.put("ada", "a.md", "The lease renewal is due.")
+    await office.put("ada", "b.md", "Renewal of each lease.")
+    await office.put("ada", "c.md", "Renewal of a secret lease.", access_level="restricted")
+    chunks = tuple(hit.chunk.id for hit in (await search(office, "renewal lease", who="ada")).hits)
+    assert len(chunks) == 3
+    with calling_as(office.callers["ben"]):
+        read = await office.room.hydrate(Hydrate(chunks=chunks, phrases=("LEASE  renewal",)))
+    assert [passage.document.key for passage in read.passages.values()] == ["a.md"]
+    assert len(read.unsaid) == 1
 
 
 async def test_what_does_not_say_a_phrase_is_read_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ from muniment.kernel.caller import caller
 from muniment.kernel.model import Nothing, Page
 from muniment.kernel.pages import decode_cursor, encode_cursor
 from muniment.kernel.problems import Invalid
+from muniment.text.phrases import demanded, says
 from muniment.vectors.contract import Mark
 
 History = Mapping[str, Sequence[Row[Any]]]
@@ -124,7 +125,10 @@ class Reading(Base):
         raise _no_version(request, "is not there")
 
     async def hydrate(self, request: Hydrate) -> Passages:
-        """One statement, whose rows are looked at once more by the caller's tokens."""
+        """One statement, whose rows are looked at once more by the caller's tokens.
+
+        What does not say a phrase never becomes a model: a thousand are read for one that does.
+        """
         who = caller()
         if not request.chunks or not who.tokens:
             return Passages(passages={})
@@ -134,7 +138,12 @@ class Reading(Base):
         names = await self._named({row.collection for row in read})
         named = (row for row in read if row.collection in names)
         found = {row.chunk_id: _passage(row, names[row.collection], then=request.as_of) for row in named}
-        return Passages.model_validate({"passages": found})  # at once: one by one takes half as long again
+        wanted = demanded(request.phrases)
+        unsaid = tuple(chunk for chunk, passage in found.items() if wanted and not _says(passage, wanted))
+        for chunk in unsaid:
+            del found[chunk]
+        # At once: one by one takes half as long again.
+        return Passages.model_validate({"passages": found, "unsaid": unsaid})
 
     async def history(self, request: CountReadable) -> HistoryKept:
         """As the collections say, or the server's setting for them."""
@@ -250,6 +259,12 @@ def _passage(row: Row[Any], collection: str, *, then: datetime | None) -> dict[s
         },
         "parent": {"text": row.parent_text, "span": {"start": row.parent_start, "end": row.parent_end}},
     }
+
+
+def _says(passage: Mapping[str, Any], wanted: Sequence[str]) -> bool:
+    """Whether the chunk, its document's title or the headings above it say each of the phrases."""
+    chunk = passage["chunk"]
+    return says((chunk["text"], passage["document"]["title"], *chunk["section"]), wanted)
 
 
 def _no_version(request: OfVersion, what: str) -> VersionMissing:

@@ -65,6 +65,18 @@ async def ordered(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         return Order(merge(orders), any(len(points) >= pool for points in found))
 
 
+async def saying(engine: Vectors, look: Look, ranked: Sequence[Ranked], most: int, steps: Steps) -> list[Ranked]:
+    """Behind those that are `ranked`, others that have most of the phrases' words, by these alone.
+
+    Hybrid candidates are judged without a vector, so that `most` of them cost a tenth.
+    """
+    words = look.request.model_copy(update={"query": " ".join(look.phrases)})
+    found = (await ordered(engine, look._replace(request=words, vectors={}), most, steps)).ranked
+    known, least = {place.id for place in ranked}, min((place.score for place in ranked), default=1.0)
+    others = [place for place in found if place.id not in known][:most]
+    return [*ranked, *(place._replace(score=least * place.score) for place in others)]
+
+
 async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order:
     """By all signals at once; without the vector of an index's model, by its words."""
     request, scope = look.request, look.scope

@@ -1,6 +1,6 @@
 """From candidates in their order to hits: the second lock, and one hit for each chunk or document."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -10,9 +10,8 @@ from muniment.retrieval.contract import Hit, Scores, Search
 from muniment.retrieval.fusion import Ranked
 from muniment.retrieval.parents import with_common_parents
 from muniment.retrieval.wording import explanation
-from muniment.text.phrases import demanded, says
 
-_SPARE_FOR_PHRASES = 100
+_SPARE_FOR_PHRASES = 250
 """Few of the passages with the words say them side by side."""
 
 
@@ -33,7 +32,6 @@ async def hydrated(
     """
     request = look.request
     spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
-    wanted = demanded(look.phrases)
     hits: list[Hit] = []
     dropped = False
     waiting = _units((place for place in ranked if place.id not in refused), request)
@@ -42,20 +40,16 @@ async def hydrated(
         more = spare if dropped or look.phrases else 0
         if not (batch := list(islice(waiting, request.limit - len(hits) + more))):
             break
-        read = await _read(documents, request, [unit[0] for unit in batch])
-        fits = _fitting(read, wanted)
-        rest = [place for unit in batch if unit[0].id not in fits for place in unit[1:]]
+        read = await _read(documents, look, [unit[0] for unit in batch], refused)
+        rest = [place for unit in batch if unit[0].id not in read for place in unit[1:]]
         if rest:
-            others = await _read(documents, request, rest)
-            fits |= _fitting(others, wanted)
-            read |= others
-        refused |= read.keys() - fits
+            read |= await _read(documents, look, rest, refused)
         for unit in batch:
             if len(hits) == request.limit:
                 break
             for place in unit:
-                dropped |= place.id not in read
-                if place.id in fits:
+                dropped |= place.id not in read and place.id not in refused
+                if place.id in read:
                     hits.append(_hit(place, read[place.id]))
                     break
     return Page(with_common_parents(hits), dropped)
@@ -74,9 +68,13 @@ def _units(ranked: Iterable[Ranked], request: Search) -> Iterator[list[Ranked]]:
         yield from units.values()
 
 
-async def _read(documents: Documents, request: Search, places: Sequence[Ranked]) -> dict[str, Passage]:
-    asked = Hydrate(chunks=tuple(place.id for place in places), as_of=request.as_of)
-    return dict((await documents.hydrate(asked)).passages)
+async def _read(
+    documents: Documents, look: Look, places: Sequence[Ranked], refused: set[str]
+) -> dict[str, Passage]:
+    asked = Hydrate(chunks=tuple(place.id for place in places), as_of=look.request.as_of, phrases=look.phrases)
+    found = await documents.hydrate(asked)
+    refused.update(found.unsaid)
+    return dict(found.passages)
 
 
 def _hit(place: Ranked, passage: Passage) -> Hit:
@@ -88,12 +86,3 @@ def _hit(place: Ranked, passage: Passage) -> Hit:
         scores=Scores(dense=place.dense, keyword=place.keyword),
         explanation=explanation(place) if place.parts else None,
     )
-
-
-def _fitting(read: Mapping[str, Passage], wanted: Sequence[str]) -> set[str]:
-    """Those that say, with their title or one of the headings above them, each of the phrases."""
-    return {
-        name
-        for name, passage in read.items()
-        if not wanted or says((passage.chunk.text, passage.document.title, *passage.chunk.section), wanted)
-    }

@@ -14,9 +14,9 @@ _PAIRS = [
 _QUOTED = re.compile("|".join(f"{a}[^{a}{b}]*{b}" for a, b in _PAIRS))
 _LONGEST_DEMANDED = 8
 _LONGEST_BESIDE = 16
-_ALIKE = str.maketrans(
-    {"\u2019": "'", "\u02bc": "'", "\u2010": "-", "\u2011": "-", "\u00ad": None, "\u200b": None}
-)
+_ALIKE = (
+    ("\u2019", "'"), ("\u02bc", "'"), ("\u2010", "-"), ("\u2011", "-"), ("\u00ad", ""), ("\u200b", ""),
+)  # fmt: skip
 
 
 class Unquoted(NamedTuple):
@@ -94,7 +94,9 @@ def _holds(within: str, wanted: str) -> bool:
 def _plain(text: str) -> str:
     if text.isascii():  # nothing in it is written in two ways, and most texts take a quarter of the time
         return " ".join(text.lower().split())
-    return " ".join(unicodedata.normalize("NFKC", text.translate(_ALIKE)).casefold().split())
+    for written, meant in _ALIKE:  # a tenth of the time of one translation
+        text = text.replace(written, meant)
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _joined(text: str, at: int) -> bool:

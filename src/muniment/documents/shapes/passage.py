@@ -8,10 +8,14 @@ from muniment.kernel.model import Model, Time
 
 
 class Hydrate(Model):
-    """Chunks found by a search, to be read by the present caller; of the versions that were current at `as_of`."""
+    """Chunks found by a search, to be read by the present caller; of the versions that were current at `as_of`.
+
+    Only those that say each of the `phrases`, in their text, their document's title or the headings above them.
+    """
 
     chunks: tuple[str, ...] = Field(max_length=2000)
     as_of: Time | None = None
+    phrases: tuple[str, ...] = ()
 
 
 class DocumentBrief(Model):
@@ -58,10 +62,12 @@ class Passage(Model):
 class Passages(Model):
     """By chunk id, as of one snapshot: only chunks of current versions that the caller may read.
 
-    Of an earlier version the document's fields are what they were when it was replaced.
+    Of an earlier version the document's fields are what they were when it was replaced. `unsaid`: the ids of those
+    that do not say the phrases.
     """
 
     passages: dict[str, Passage]
+    unsaid: tuple[str, ...] = ()
 
 
 class Counts(Model):
