@@ -5,24 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import sqlalchemy as sa
 import structlog
 from pydantic import BaseModel, JsonValue
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    Integer,
-    MetaData,
-    RowMapping,
-    String,
-    Table,
-    delete,
-    insert,
-    select,
-    text,
-    update,
-)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.kernel.backoff import backoff_seconds, repeat
@@ -50,27 +35,27 @@ Deliver = Callable[[Event], Awaitable[None]]
 """Hands an event to one subscriber; raises a Problem when the subscriber did not take it."""
 
 
-def outbox_table(metadata: MetaData) -> Table:
-    """The table `outbox`; in a room's first migration: `outbox_table(MetaData()).create(op.get_bind())`."""
-    return Table(
+def outbox_table(metadata: sa.MetaData) -> sa.Table:
+    """The table `outbox`; in a room's first migration: `outbox_table(sa.MetaData()).create(op.get_bind())`."""
+    return sa.Table(
         "outbox",
         metadata,
-        Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-        Column("id", String, nullable=False, unique=True),
-        Column("type", String, nullable=False),
-        Column("at", UtcTime, nullable=False),
-        Column("data", Json, nullable=False),
-        Column("attempts", Integer, nullable=False),
-        Column("next_attempt_at", UtcTime, nullable=False),
-        Column("dead", Boolean, nullable=False),
-        Column("problem", Json),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("id", sa.String, nullable=False, unique=True),
+        sa.Column("type", sa.String, nullable=False),
+        sa.Column("at", UtcTime, nullable=False),
+        sa.Column("data", Json, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("next_attempt_at", UtcTime, nullable=False),
+        sa.Column("dead", sa.Boolean, nullable=False),
+        sa.Column("problem", Json),
     )
 
 
 class Outbox:
     """The events of one room that somebody has still to hear of; those given up stay in the table, marked dead."""
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, table: sa.Table) -> None:
         self.database = database
         self.table = table
         self.stirred = asyncio.Event()
@@ -80,27 +65,27 @@ class Outbox:
         """Tell of something; it is heard of once the caller's transaction is committed, and only then."""
         event = Event(id=new_id("evt"), type=type, at=now(), data=data.model_dump(mode="json"))
         row = {**event.model_dump(), "attempts": 0, "next_attempt_at": event.at, "dead": False}
-        await connection.execute(insert(self.table), row)
+        await connection.execute(sa.insert(self.table), row)
         after_commit(connection, self.stirred.set)
         return event
 
     async def dead(
-        self, connection: AsyncConnection, *where: ColumnElement[bool], limit: int
-    ) -> Sequence[RowMapping]:
+        self, connection: AsyncConnection, *where: sa.ColumnElement[bool], limit: int
+    ) -> Sequence[sa.RowMapping]:
         """Rows of events that were given up, which was at their `next_attempt_at`; newest first."""
-        query = select(self.table).where(self.table.c.dead, *where).order_by(self.table.c.id.desc())
+        query = sa.select(self.table).where(self.table.c.dead, *where).order_by(self.table.c.id.desc())
         return (await connection.execute(query.limit(limit))).mappings().all()
 
     async def revive(self, connection: AsyncConnection, event_id: str) -> bool:
         """Deliver a dead event after all, with all its attempts; false when there is none."""
-        one = update(self.table).where(self.table.c.id == event_id, self.table.c.dead)
+        one = sa.update(self.table).where(self.table.c.id == event_id, self.table.c.dead)
         done = await connection.execute(one.values(dead=False, attempts=0, next_attempt_at=now()))
         after_commit(connection, self.stirred.set)
         return bool(done.rowcount)
 
     async def drop(self, connection: AsyncConnection, event_id: str) -> bool:
         """Forget a dead event; false when there is none."""
-        one = delete(self.table).where(self.table.c.id == event_id, self.table.c.dead)
+        one = sa.delete(self.table).where(self.table.c.id == event_id, self.table.c.dead)
         return bool((await connection.execute(one)).rowcount)
 
 
@@ -134,14 +119,14 @@ class Dispatcher:
     async def _turn(self) -> bool:
         """Deliver what is due; whether there may be more."""
         table = self._outbox.table
-        due = select(table).where(~table.c.dead, table.c.next_attempt_at <= now())
+        due = sa.select(table).where(~table.c.dead, table.c.next_attempt_at <= now())
         query = due.order_by(table.c.seq).limit(_BATCH)
         async with self._alone() as mine:
             if not mine:
                 return False
             async with self._outbox.database.read() as connection:
                 rows = (await connection.execute(query)).mappings().all()
-            ended: list[tuple[RowMapping, Problem | None]] = []
+            ended: list[tuple[sa.RowMapping, Problem | None]] = []
             try:
                 for row in rows:
                     problem = await self._deliver(_event(row))
@@ -166,14 +151,14 @@ class Dispatcher:
         del self._taken[event.id]
         return None
 
-    async def _note(self, ended: Sequence[tuple[RowMapping, Problem | None]]) -> None:
+    async def _note(self, ended: Sequence[tuple[sa.RowMapping, Problem | None]]) -> None:
         """Trim what was delivered, and put off or give up what was not."""
         if not ended:
             return
         table = self._outbox.table
         async with self._outbox.database.write() as connection:
             delivered = [row["seq"] for row, problem in ended if problem is None]
-            await connection.execute(delete(table).where(table.c.seq.in_(delivered)))
+            await connection.execute(sa.delete(table).where(table.c.seq.in_(delivered)))
             for row, problem in ended:
                 if problem is None:
                     continue
@@ -186,7 +171,7 @@ class Dispatcher:
                     "problem": problem.document(),
                     "next_attempt_at": now() + timedelta(seconds=wait),
                 }
-                await connection.execute(update(table).where(table.c.seq == row["seq"]).values(values))
+                await connection.execute(sa.update(table).where(table.c.seq == row["seq"]).values(values))
                 _log.warning("event.not_taken", id=row["id"], type=row["type"], **values)
 
     @asynccontextmanager
@@ -196,8 +181,8 @@ class Dispatcher:
             yield True
             return
         async with self._outbox.database.write() as connection:
-            yield bool(await connection.scalar(text("SELECT pg_try_advisory_xact_lock(7283946)")))
+            yield bool(await connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(7283946)")))
 
 
-def _event(row: RowMapping) -> Event:
+def _event(row: sa.RowMapping) -> Event:
     return Event(id=row["id"], type=row["type"], at=row["at"], data=row["data"])

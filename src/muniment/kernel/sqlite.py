@@ -9,7 +9,7 @@ from typing import Any, Self
 import aiosqlite
 
 BUSY_SECONDS = 10.0
-_AGAIN_SECONDS = 0.01
+_ATTEMPTS = 1000
 
 
 class Connection(aiosqlite.Connection):
@@ -83,13 +83,12 @@ class _Cursor:
 
 def _set(connection: sqlite3.Connection, pragma: str) -> None:
     """For `journal_mode` SQLite does not wait by itself while others open the file, or close it."""
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
+    for left in range(_ATTEMPTS, 0, -1):
         try:
             connection.execute(f"PRAGMA {pragma}")
         except sqlite3.OperationalError as failure:
-            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or left == 1:
                 raise
-            time.sleep(_AGAIN_SECONDS)
+            time.sleep(BUSY_SECONDS / _ATTEMPTS)
         else:
             return

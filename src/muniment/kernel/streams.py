@@ -40,16 +40,13 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
         self._queue: asyncio.Queue[E | _End] = asyncio.Queue()
         self._producer: asyncio.Task[None] | None = None
         self._context = copy_context()
-        self._over = False
-        self._taken = False
+        self._asked, self._over = asyncio.Event(), False
 
     async def asend(self, _: None = None) -> E:
         """The next event; StopAsyncIteration after the last."""
         if self._over:
             raise StopAsyncIteration
-        if self._taken:
-            self._taken = False
-            self._queue.task_done()
+        self._asked.set()
         wait = self._idle_seconds
         if self._producer is None:
             wait = min(wait, remaining_seconds())
@@ -66,7 +63,6 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
             self._producer.cancel()
             raise
         if not isinstance(event, _End):
-            self._taken = True
             return event
         self._over = True
         if event.problem is not None:
@@ -97,8 +93,9 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
         try:
             async with only_problems(self._what), aclosing(self._produce()) as events:
                 async for event in events:
+                    self._asked.clear()
                     self._queue.put_nowait(event)
-                    await self._queue.join()
+                    await self._asked.wait()
         except Problem as problem:
             end = _End(problem)
         self._queue.put_nowait(end)

@@ -56,11 +56,7 @@ async def render_problem(request: Request, failure: Exception) -> Response:
     return problem_response(Internal("the answer could not be made"), request_id)
 
 
-HANDLERS: dict[int | type[Exception], Any] = {
-    Problem: render_problem,
-    HTTPException: render_problem,
-    Exception: render_problem,
-}
+HANDLERS: dict[int | type[Exception], Any] = dict.fromkeys((Problem, HTTPException, Exception), render_problem)
 
 
 class EventStream(Response):

@@ -252,10 +252,7 @@ class EdgeShards:
         try:
             with nullcontext() if copying is None else copying.noting(logged):
                 index.shard.update(operation)
-        except BaseException:
-            index.homes.clear()  # it may have been done in part
-            raise
-        finally:
+        finally:  # what fails may have been done in part
             index.memory.written(ids)
         self._unflushed[name] = self._unflushed.get(name, 0) + len(ids)
 
