@@ -12,7 +12,7 @@ from muniment.embedding.service import OnnxEmbedding
 from muniment.kernel.settings import RoomSettings
 from muniment.models.contract import Models
 
-_BATCHES_AHEAD = 32
+_BATCHES_AHEAD = 64
 
 
 class EmbeddingSettings(RoomSettings):
@@ -21,8 +21,10 @@ class EmbeddingSettings(RoomSettings):
     threads: int = Field(
         default=0, ge=0, le=256, description="Threads of the model; 0: as many as this machine and process have."
     )
+    # A passage alone takes no more of the processor than beside others: 116 microseconds a token of 200, in a batch
+    # of five 125, which is more than a core's cache holds, and padding comes to it.
     batch_tokens: int = Field(
-        default=512, ge=256, le=65536, description="Tokens of one batch of passages, padding included."
+        default=256, ge=64, le=65536, description="Tokens of one batch of passages, padding included."
     )
     waiting_tokens: int = Field(
         default=262_144,
