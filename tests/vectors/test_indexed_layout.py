@@ -18,6 +18,7 @@ from muniment.vectors.engine.edge_replay import put, replay
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import OperationLog
+from muniment.vectors.engine.resident import Ahead
 
 DIMENSIONS, POINTS, TERMS = 384, 400, 1000
 
@@ -65,7 +66,8 @@ def test_to_open_a_shard_is_not_to_read_its_vectors_and_keywords(tmp_path: Path)
 def test_what_was_copied_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(tmp_path / "shard")
     (vectors,) = (tmp_path / "shard").rglob("matrix.dat")
-    index = OpenIndex("main", EdgeShard.load(str(tmp_path / "shard")), tmp_path / "shard", DIMENSIONS)
+    shard = tmp_path / "shard"
+    index = OpenIndex("main", EdgeShard.load(str(shard)), shard, DIMENSIONS, Ahead(shard))
     copying = Copying(index, tmp_path / "log")
     monkeypatch.setattr(edge_copying, "_RELEASE_POINTS", POINTS)
     copying.more(POINTS - 1)

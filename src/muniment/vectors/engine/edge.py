@@ -39,6 +39,9 @@ _CHECKPOINT_POINTS = 2048
 _STILL_SECONDS = 0.05
 """Without a question, until what only saves time is read: one who asks without a pause leaves gaps of 10 ms."""
 
+_UNWRITTEN_SECONDS = 5.0
+"""Without a write, until the pages that a flush let go of are brought back: who writes much stays small."""
+
 _LOCK_POLL_SECONDS = 0.05
 _LEAST_FREE_BYTES = 128_000_000
 _FULL_SECONDS = 300.0
@@ -54,6 +57,7 @@ class EdgeShards:
         self._only = only
         self._indexes: dict[str, OpenIndex] = {}
         self._unflushed: dict[str, int] = {}
+        self._written_at = 0.0
         self._copying: dict[str, Copying] = {}
 
     async def open(self, lock_seconds: float) -> None:
@@ -82,8 +86,9 @@ class EdgeShards:
         loaded = EdgeShard.load(str(folder / shard))
         index_fields(loaded, lean=about.lean)
         resident.release(folder / shard)  # to open it is to read it; what is searched comes back from the cache
-        memory = Memory(numbers=has_numbers(loaded))
-        self._indexes[folder.name] = OpenIndex(folder.name, loaded, folder / shard, about.dimensions, memory)
+        ahead, memory = resident.Ahead(folder / shard), Memory(numbers=has_numbers(loaded))
+        opened = OpenIndex(folder.name, loaded, folder / shard, about.dimensions, ahead, memory)
+        self._indexes[folder.name] = opened
 
     def close(self) -> None:
         """Flush and close all."""
@@ -168,6 +173,7 @@ class EdgeShards:
         index = self.index(name)
         index.shard.flush()
         resident.release(index.folder)
+        index.ahead.clear()
         resident.trim()
         self._unflushed[name] = 0
 
@@ -181,9 +187,14 @@ class EdgeShards:
         if any(index.memory.complete(index.shard) for index in indexes):
             return True
         unread = [index for index in indexes if not index.homes.complete]
-        if unread and still_seconds >= _STILL_SECONDS:
-            unread[0].homes.learn(unread[0].shard)
-        return bool(unread)
+        unwritten = time.monotonic() - self._written_at >= _UNWRITTEN_SECONDS
+        absent = [index for index in indexes if unwritten and not index.ahead.complete]
+        if still_seconds >= _STILL_SECONDS:
+            if unread:
+                unread[0].homes.learn(unread[0].shard)
+            elif absent:
+                absent[0].ahead.bring()
+        return bool(unread or absent)
 
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""
@@ -214,6 +225,7 @@ class EdgeShards:
             log.close()
             index.memory.clear()
             index.homes.clear()
+            index.ahead.clear()
         self._unflushed[name] = self._unflushed.get(name, 0) + touched
         return log.at
 
@@ -254,6 +266,7 @@ class EdgeShards:
                 index.shard.update(operation)
         finally:  # what fails may have been done in part
             index.memory.written(ids)
+            self._written_at = time.monotonic()
         self._unflushed[name] = self._unflushed.get(name, 0) + len(ids)
 
 

@@ -8,6 +8,7 @@ from qdrant_edge import EdgeShard
 from muniment.vectors.contract import BadVectors
 from muniment.vectors.engine.edge_homes import Homes
 from muniment.vectors.engine.edge_memory import Memory
+from muniment.vectors.engine.resident import Ahead
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class OpenIndex:
     shard: EdgeShard
     folder: Path
     dimensions: int
+    ahead: Ahead
     memory: Memory = field(default_factory=Memory)
     homes: Homes = field(default_factory=Homes)
 
