@@ -274,6 +274,22 @@ async def test_leaving_a_loop_early_ends_the_producer(echo, voice):
     await asyncio.wait_for(voice.closed.wait(), 5)
 
 
+async def test_what_was_made_is_handed_over_before_the_next_is_thought_of():
+    thought = []
+
+    async def thinking():
+        for number in range(3):
+            thought.append(number)
+            yield number
+
+    stream = Pump("thinking", thinking)
+    for number in range(3):
+        assert await anext(stream) == number
+        await asyncio.sleep(0.01)
+        assert thought == list(range(number + 1))
+    assert [event async for event in stream] == []
+
+
 async def test_an_idle_stream_is_given_up():
     async def silence():
         yield 1
