@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Literal, Protocol
 
 import aiohttp
@@ -288,6 +288,26 @@ async def test_what_was_made_is_handed_over_before_the_next_is_thought_of():
         await asyncio.sleep(0.01)
         assert thought == list(range(number + 1))
     assert [event async for event in stream] == []
+
+
+async def test_a_producer_that_loses_its_cancellation_is_ended_all_the_same():
+    piece, after = asyncio.get_running_loop().create_future(), []
+
+    async def losing():
+        yield 0
+        with suppress(asyncio.CancelledError):
+            await piece
+        yield 1
+        after.append("asked for more")
+
+    stream = Pump("losing", losing)
+    assert await anext(stream) == 0
+    asking = asyncio.create_task(anext(stream, None))
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await stream.aclose()
+    assert await asking is None
+    assert after == []
 
 
 async def test_an_idle_stream_is_given_up():

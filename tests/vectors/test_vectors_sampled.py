@@ -251,6 +251,23 @@ class Counted:
         return self._shard.retrieve(ids, payload, vectors)
 
 
+def test_who_asks_first_does_not_wait_for_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge_memory, "_STEP", 30)
+    shards, chance = made(tmp_path), np.random.default_rng(5)
+    kept = [*some(200, "usr_a", chance), *some(200, "usr_b", chance)]
+    put(shards, "main", kept)
+    while shards.prepare(1.0):
+        pass
+    written = some(20, "usr_a", chance)
+    put(shards, "main", written)
+    index = shards.index("main")
+    counted = Counted(index.shard)
+    index.memory.corpus(counted, mine())
+    assert counted.read == 20
+    require_counted(shards, [*kept, *written], "usr_a", points=220)
+    shards.close()
+
+
 def test_a_write_costs_as_much_as_was_written_and_filters_share_what_was_read(tmp_path: Path) -> None:
     shards, chance = made(tmp_path), np.random.default_rng(5)
     kept = [*some(400, "usr_a", chance), *some(400, "usr_b", chance)]

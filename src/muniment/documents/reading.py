@@ -28,7 +28,7 @@ from muniment.documents.contract import (
     Version,
     VersionMissing,
 )
-from muniment.documents.fields import Layer
+from muniment.documents.fields import Effective, Layer
 from muniment.documents.history import days_kept
 from muniment.documents.ingest_store import parsed_text
 from muniment.documents.store import documents
@@ -136,14 +136,16 @@ class Reading(Base):
             rows = await registry.passages(connection, request.chunks, request.as_of)
         read = [row for row in rows if access.may_read(access.holding(row), who)]
         names = await self._named({row.collection for row in read})
-        named = (row for row in read if row.collection in names)
-        found = {row.chunk_id: _passage(row, names[row.collection], then=request.as_of) for row in named}
+        named = [row for row in read if row.collection in names]
         wanted = demanded(request.phrases)
-        unsaid = tuple(chunk for chunk, passage in found.items() if wanted and not _says(passage, wanted))
-        for chunk in unsaid:
-            del found[chunk]
+        unsaid = {row.chunk_id for row in named if wanted and not _says(row, wanted, then=request.as_of)}
+        found = {
+            row.chunk_id: _passage(row, names[row.collection], then=request.as_of)
+            for row in named
+            if row.chunk_id not in unsaid
+        }
         # At once: one by one takes half as long again.
-        return Passages.model_validate({"passages": found, "unsaid": unsaid})
+        return Passages.model_validate({"passages": found, "unsaid": tuple(unsaid)})
 
     async def history(self, request: CountReadable) -> HistoryKept:
         """As the collections say, or the server's setting for them."""
@@ -241,16 +243,14 @@ def _shown_version(row: Row[Any]) -> Version:
 def _passage(row: Row[Any], collection: str, *, then: datetime | None) -> dict[str, Any]:
     """As `Passage` has it."""
     brief = {name: getattr(row, name) for name in _BRIEF}
-    if then is not None and row.state == "retired":
-        seen = registry.seen(row, row, patched=Layer())
+    if (seen := _seen_then(row, then)) is not None:
         brief |= {"title": seen.title, "metadata": seen.metadata}
         brief |= {name: seen.fields.get(name) for name in ("type", "status", "source_url")}
-    start, end = row.span_start - row.parent_start, row.span_end - row.parent_start
     return {
         "document": {"collection": collection, "version": row.version_number, **brief},
         "chunk": {
             "id": row.chunk_id,
-            "text": row.parent_text[start:end],
+            "text": _text(row),
             "span": {"start": row.span_start, "end": row.span_end},
             "page": row.page,
             "section": row.section,
@@ -261,10 +261,20 @@ def _passage(row: Row[Any], collection: str, *, then: datetime | None) -> dict[s
     }
 
 
-def _says(passage: Mapping[str, Any], wanted: Sequence[str]) -> bool:
+def _says(row: Row[Any], wanted: Sequence[str], *, then: datetime | None) -> bool:
     """Whether the chunk, its document's title or the headings above it say each of the phrases."""
-    chunk = passage["chunk"]
-    return says((chunk["text"], passage["document"]["title"], *chunk["section"]), wanted)
+    seen = _seen_then(row, then)
+    return says((_text(row), row.title if seen is None else seen.title, *row.section), wanted)
+
+
+def _seen_then(row: Row[Any], then: datetime | None) -> Effective | None:
+    """What was seen of the document while a retired version was current."""
+    return None if then is None or row.state != "retired" else registry.seen(row, row, patched=Layer())
+
+
+def _text(row: Row[Any]) -> str:
+    text: str = row.parent_text
+    return text[row.span_start - row.parent_start : row.span_end - row.parent_start]
 
 
 def _no_version(request: OfVersion, what: str) -> VersionMissing:

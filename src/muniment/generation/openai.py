@@ -78,7 +78,8 @@ class OpenAiModel:
         while not ended:
             # Only the read is bounded: a deadline around a yield would leak into whoever reads.
             try:
-                line = await asyncio.wait_for(content.readline(), patience)
+                async with asyncio.timeout(patience):
+                    line = await content.readline()
             except (ValueError, HttpProcessingError) as endless:
                 raise LlmDown("the language model's server sends a line without end", model=self.name) from endless
             if not line:

@@ -194,6 +194,8 @@ async def _next(stream: Stream[str], until: float | None, model: str) -> str | N
     Raises LlmDown when a first sentence is still not there `until` then: words that only drip are no answer.
     """
     try:
-        return await asyncio.wait_for(anext(stream, None), None if until is None else until - time.monotonic())
+        # Not wait_for, which before Python 3.12 loses a cancellation that comes with the piece.
+        async with asyncio.timeout(None if until is None else until - time.monotonic()):
+            return await anext(stream, None)
     except TimeoutError as late:
         raise LlmDown("no sentence in time", model=model) from late

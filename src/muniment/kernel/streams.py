@@ -93,6 +93,8 @@ class Pump(AsyncGenerator[E, None], Generic[E]):
         try:
             async with only_problems(self._what), aclosing(self._produce()) as events:
                 async for event in events:
+                    if self._over:  # and what was asked of it has lost the cancellation
+                        break
                     self._asked.clear()
                     self._queue.put_nowait(event)
                     await self._asked.wait()

@@ -11,6 +11,9 @@ from muniment.retrieval.fusion import Ranked
 from muniment.retrieval.parents import with_common_parents
 from muniment.retrieval.wording import explanation
 
+_AT_ONCE = 1000
+"""Passages that are read together; of long documents there may be more that wait behind their first."""
+
 _SPARE_FOR_PHRASES = 250
 """Few of the passages with the words say them side by side."""
 
@@ -32,6 +35,7 @@ async def hydrated(
     """
     request = look.request
     spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
+    explained = request.explain and request.mode == "hybrid"  # of one signal there is nothing to tell apart
     hits: list[Hit] = []
     dropped = False
     waiting = _units((place for place in ranked if place.id not in refused), request)
@@ -50,7 +54,7 @@ async def hydrated(
             for place in unit:
                 dropped |= place.id not in read and place.id not in refused
                 if place.id in read:
-                    hits.append(_hit(place, read[place.id]))
+                    hits.append(_hit(place, read[place.id], explained=explained))
                     break
     return Page(with_common_parents(hits), dropped)
 
@@ -71,18 +75,21 @@ def _units(ranked: Iterable[Ranked], request: Search) -> Iterator[list[Ranked]]:
 async def _read(
     documents: Documents, look: Look, places: Sequence[Ranked], refused: set[str]
 ) -> dict[str, Passage]:
-    asked = Hydrate(chunks=tuple(place.id for place in places), as_of=look.request.as_of, phrases=look.phrases)
-    found = await documents.hydrate(asked)
-    refused.update(found.unsaid)
-    return dict(found.passages)
+    read: dict[str, Passage] = {}
+    for start in range(0, len(places), _AT_ONCE):
+        chunks = tuple(place.id for place in places[start : start + _AT_ONCE])
+        found = await documents.hydrate(Hydrate(chunks=chunks, as_of=look.request.as_of, phrases=look.phrases))
+        refused.update(found.unsaid)
+        read |= found.passages
+    return read
 
 
-def _hit(place: Ranked, passage: Passage) -> Hit:
+def _hit(place: Ranked, passage: Passage, *, explained: bool) -> Hit:
     return Hit(
         document=passage.document,
         chunk=passage.chunk,
         parent=passage.parent,
         score=place.score,
         scores=Scores(dense=place.dense, keyword=place.keyword),
-        explanation=explanation(place) if place.parts else None,
+        explanation=explanation(place) if explained else None,
     )

@@ -12,6 +12,7 @@ _SIGNALS = {
     "grams": ("its spelling", "BM25 of 4 letters {:.1f}"),
     "rerank": ("the reranker", "{:.2f}"),
 }
+_BY_PHRASE = "Says what is quoted; it stands behind what is nearer to the rest of the question."
 _SLIGHT = 0.05
 """What a part must add, or take, to be worth a word."""
 
@@ -19,6 +20,8 @@ _SLIGHT = 0.05
 def explanation(place: Ranked) -> Explanation:
     """Why a candidate stands where it stands, its strongest side first."""
     parts = sorted(place.parts, key=lambda part: -part.adds)
+    if not parts:
+        return Explanation(says=_BY_PHRASE, parts=())
     return Explanation(
         says=_summary(parts),
         parts=tuple(Part(signal=p.signal, value=p.value, adds=p.adds, says=_sentence(p)) for p in parts),

@@ -186,15 +186,11 @@ class EdgeShards:
         indexes = self._indexes.values()
         if any(index.memory.complete(index.shard) for index in indexes):
             return True
-        unread = [index for index in indexes if not index.homes.complete]
         unwritten = time.monotonic() - self._written_at >= _UNWRITTEN_SECONDS
-        absent = [index for index in indexes if unwritten and not index.ahead.complete]
-        if still_seconds >= _STILL_SECONDS:
-            if unread:
-                unread[0].homes.learn(unread[0].shard)
-            elif absent:
-                absent[0].ahead.bring()
-        return bool(unread or absent)
+        steps = [step for index in indexes if (step := index.step_ahead(pages=unwritten)) is not None]
+        if steps and still_seconds >= _STILL_SECONDS:
+            steps[0]()
+        return bool(steps)
 
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""

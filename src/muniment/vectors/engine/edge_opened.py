@@ -1,6 +1,8 @@
 """One open shard."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from qdrant_edge import EdgeShard
@@ -22,6 +24,14 @@ class OpenIndex:
     ahead: Ahead
     memory: Memory = field(default_factory=Memory)
     homes: Homes = field(default_factory=Homes)
+
+    def step_ahead(self, *, pages: bool) -> Callable[[], None] | None:
+        """What to read next of what only saves time, `pages` last; None once all of it is read."""
+        if self.memory.reads_ahead:
+            return partial(self.memory.read_ahead, self.shard)
+        if not self.homes.complete:
+            return partial(self.homes.learn, self.shard)
+        return self.ahead.bring if pages and not self.ahead.complete else None
 
     def require(self, dimensions: int) -> None:
         """Raises BadVectors when vectors of so many dimensions do not belong here."""

@@ -6,15 +6,18 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_MADV_DONTNEED, _MADV_POPULATE_READ = 4, 22
+_MADV_WILLNEED, _MADV_DONTNEED, _MADV_POPULATE_READ = 3, 4, 22
 _MAPS = Path("/proc/self/maps")
 _PATH_FIELD = 5
 _SEGMENTS = "/segments/"
 
-_GONE_THROUGH = "/inverted_index.dat"
-"""The lists of keywords, 2 kB a point: of all files the one that each search reads here and there."""
+_AHEAD = (("/inverted_index.dat", _MADV_POPULATE_READ), ("/vector_storage-dense/", _MADV_WILLNEED))
+"""What each search reads here and there: the lists of keywords, and of 1,000 points the original vectors.
 
-_MOST_AHEAD_BYTES = 500_000_000
+The lists become this process's memory, as they do by searches; the vectors come into the system's cache only.
+"""
+
+_MOST_AHEAD_BYTES = 1_000_000_000
 _STEP_BYTES = 4_000_000
 """Half a millisecond, and some 20 where it comes from a disk: a question waits no longer."""
 
@@ -44,7 +47,7 @@ def release(folder: Path) -> None:
 class Ahead:
     """What searches go through, brought into memory before the first of them asks: in steps, while nobody does.
 
-    Nothing, where it is more than half a gigabyte, or the system is not Linux 5.14 or later.
+    Nothing, where it is more than a gigabyte, or the system is not Linux 5.14 or later.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +56,7 @@ class Ahead:
 
     def clear(self) -> None:
         """After a `release`, or other segments: all is brought anew."""
-        self._left: list[tuple[int, int]] | None = None
+        self._left: list[tuple[int, int, int]] | None = None
 
     @property
     def complete(self) -> bool:
@@ -65,15 +68,24 @@ class Ahead:
         if self._left is None:
             self._left = self._steps()
         elif self._left:
-            _advise(*self._left.pop(), _MADV_POPULATE_READ)
+            _advise(*self._left.pop())
 
-    def _steps(self) -> list[tuple[int, int]]:
+    def _steps(self) -> list[tuple[int, int, int]]:
         if sys.platform != "linux":
             return []
-        files = [(a, b) for a, b, path in _segments(self._folder) if path.endswith(_GONE_THROUGH)]
-        if sum(end - start for start, end in files) > _MOST_AHEAD_BYTES:
+        files = [
+            (start, end, advice)
+            for start, end, path in _segments(self._folder)
+            for part, advice in _AHEAD
+            if part in path
+        ]
+        if sum(end - start for start, end, _ in files) > _MOST_AHEAD_BYTES:
             return []
-        return [(at, min(at + _STEP_BYTES, end)) for start, end in files for at in range(start, end, _STEP_BYTES)]
+        return [
+            (at, min(at + _STEP_BYTES, end), advice)
+            for start, end, advice in files
+            for at in range(start, end, _STEP_BYTES)
+        ]
 
 
 def _segments(folder: Path) -> Iterator[tuple[int, int, str]]:
