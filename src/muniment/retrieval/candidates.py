@@ -69,8 +69,8 @@ async def saying(engine: Vectors, look: Look, ranked: Sequence[Ranked], most: in
     """Behind those that are `ranked`, others that may say the phrases: `most` of each list.
 
     Those with the phrases' own words and letters; with the words of the whole query, since many may have those of
-    the phrases, and these may be no terms; and those near in meaning. One signal alone brings a thousand in a tenth
-    of the time that all signals of a thousand take.
+    the phrases, and these may be no terms; and those near in meaning. One signal alone brings a thousand in a
+    tenth of the time that all signals of a thousand take.
     """
     request = look.request
     phrases = request.model_copy(update={"query": " ".join(look.phrases)})
