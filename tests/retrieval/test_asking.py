@@ -76,6 +76,52 @@ async def test_who_says_a_phrase_far_from_the_question_stands_behind_who_is_near
     assert 0 <= scores[-1] < scores[0] <= 1
 
 
+async def test_a_phrase_of_words_that_are_no_terms_is_found_by_the_rest_of_the_question(office: Office) -> None:
+    crowd = "\n\n".join(f"# Part {n}\n\nA lantern, lantern and lantern." for n in range(150))
+    await office.put("ada", "many.md", crowd)
+    await office.put(
+        "ada", "one.md", "Of a lantern that is to be or not to be, at some length. " + "And so on. " * 30
+    )
+    for mode in MODES:
+        found = await search(office, '"to be or not" lantern', mode=mode, limit=5)
+        assert keys(found) == ["one.md"], mode
+
+
+async def test_a_phrase_whose_words_many_have_is_found_by_the_rest_of_the_question(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muniment.retrieval.service.MOST_CANDIDATES", 150)
+    await office.put("ada", "a.md", "\n\n".join(f"# A {n}\n\nEngine, copper and engine." for n in range(200)))
+    await office.put("ada", "b.md", "\n\n".join(f"# B {n}\n\nTurbine and turbine." for n in range(120)))
+    late = "In the turbine hall a copper engine stood. " + "It was long ago. " * 20
+    await office.put("ada", "one.md", late)
+    found = await search(office, 'turbine "copper engine"', limit=5, explain=True)
+    assert (keys(found), found.corrected) == (["one.md"], None)
+    explanation = found.hits[0].explanation
+    assert explanation is not None
+    assert explanation.says
+
+
+async def test_many_passages_of_few_documents_are_read_in_parts(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muniment.retrieval.hydrating._AT_ONCE", 20)
+    await office.put("ada", "a.md", "\n\n".join(f"# A {n}\n\nEngine and copper." for n in range(90)))
+    await office.put(
+        "ada", "b.md", "\n\n".join(f"# B {n}\n\nEngine and copper." for n in range(90)) + " The copper engine."
+    )
+    asked, hydrate = list[int](), office.room.hydrate
+
+    async def noted(request: Hydrate) -> Passages:
+        asked.append(len(request.chunks))
+        return await hydrate(request)
+
+    monkeypatch.setattr(office.room, "hydrate", noted)
+    found = await search(office, '"copper engine"', group_by="document")
+    assert keys(found) == ["b.md"]
+    assert max(asked) == 20
+
+
 async def test_what_does_not_say_a_phrase_is_named_only_to_who_may_read_it(office: Office) -> None:
     await office.put("ada", "a.md", "The lease renewal is due.")
     await office.put("ada", "b.md", "Renewal of each lease.")
