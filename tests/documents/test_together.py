@@ -160,6 +160,24 @@ async def test_small_documents_share_calls_and_all_are_there(
         assert run.progress.done == run.progress.total == 1
 
 
+async def test_of_two_versions_that_wait_together_the_newer_one_is_current(office: Office) -> None:
+    first = await office.upload("ada", *MANY)
+    second = await office.upload(
+        "ada", *(text_document(f"{n}.md", f"The probe read {n} anew.") for n in range(20))
+    )
+    for uploaded in (first, second):
+        assert (await office.over("ada", uploaded.run)).state == "succeeded"
+    for document in second.documents:
+        there = await office.get("ada", document.id or "")
+        assert there.version == 2
+        states = {version.number: version.state for version in there.versions}
+        assert states == {1: "retired", 2: "current"}
+    said = [passage.chunk.text for passage in await office.passages("ben")]
+    assert sorted(said) == sorted(f"The probe read {n} anew." for n in range(20))
+    await office.settled(lambda: len(office.events) == 2 * len(MANY))
+    assert [event.type for event in office.events].count("document.created") == len(MANY)
+
+
 async def test_what_fails_together_is_done_one_by_one(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = office.embedding.embed_passages
 

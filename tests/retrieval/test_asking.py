@@ -122,6 +122,17 @@ async def test_many_passages_of_few_documents_are_read_in_parts(
     assert max(asked) == 20
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_document_stands_where_the_passage_does_that_is_shown_of_it(office: Office, mode: Mode) -> None:
+    for number in range(4):
+        late = "And so on. " * 10 * (4 - number) + f"The engine of old {number}."
+        await office.put("ada", f"{number}.md", f"# A\n\nEngine engine engine.\n\n# B\n\n{late}")
+    hits = (await search(office, 'engine "engine of old"', mode=mode, group_by="document")).hits
+    assert {hit.document.key for hit in hits} == {f"{number}.md" for number in range(4)}
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+
+
 async def test_what_does_not_say_a_phrase_is_named_only_to_who_may_read_it(office: Office) -> None:
     await office.put("ada", "a.md", "The lease renewal is due.")
     await office.put("ada", "b.md", "Renewal of each lease.")

@@ -151,6 +151,7 @@ class Joint:
                 seen = registry.seen(document, version)
                 usual = (
                     document.current is None
+                    and document.id not in {one.document for one in current}  # of two versions, each by itself
                     and document.acl_version == version.acl_version
                     and seen.title == version.title
                     and version.id not in copied

@@ -56,7 +56,8 @@ async def hydrated(
                 if place.id in read:
                     hits.append(_hit(place, read[place.id], explained=explained))
                     break
-    return Page(with_common_parents(hits), dropped)
+    # A document whose best passage dropped out is shown with another one, and stands where that does.
+    return Page(with_common_parents(sorted(hits, key=lambda hit: -hit.score)), dropped)
 
 
 def _units(ranked: Iterable[Ranked], request: Search) -> Iterator[list[Ranked]]:
