@@ -142,7 +142,7 @@ class Joint:
             rows = await joint_store.versions_of(connection, [small.work.version.id for small in group])
             copied = await joint_store.copied(connection, list(rows))
             written = set(await copies.written(connection, group[0].job.subject))
-            came, current = [], []
+            came, current = list[Came](), list[Current]()
             for small in group:
                 document, version = documents.get(small.work.document.id), rows.get(small.work.version.id)
                 if document is None or version is None or version.state not in AT_WORK:
