@@ -1,7 +1,9 @@
 import asyncio
 import ctypes
+import sqlite3
 import sys
 import threading
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -112,10 +114,26 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url, tmp_pa
 
 
 async def test_those_that_open_at_once_migrate_once(database_url):
-    await asyncio.gather(*(open_and_close(database_url) for _ in range(8)))
+    await asyncio.gather(*(open_and_close(database_url) for _ in range(4)))
     async with open_ledger(database_url) as ledger, ledger.database.read() as connection:
         found = await connection.execute(text("SELECT version_num FROM alembic_version"))
         assert found.scalars().all() == revisions(MIGRATIONS)[-1:]
+
+
+async def test_a_journal_that_another_one_holds_is_waited_for_and_no_longer(tmp_path, monkeypatch):
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("CREATE TABLE kept (id)")
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.get_running_loop().call_later(0.1, other.execute, "COMMIT")
+    await open_and_close(f"sqlite:///{tmp_path}")
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        await open_and_close(f"sqlite:///{tmp_path}")
+    assert time.monotonic() - began < 5
+    other.close()
 
 
 async def open_and_close(url):

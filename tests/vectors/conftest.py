@@ -12,6 +12,7 @@ from muniment.kernel.house import Ground
 from muniment.kernel.local import local
 from muniment.vectors.build import VectorsSettings, build
 from muniment.vectors.contract import Vectors
+from muniment.vectors.engine import edge
 from vectors.oracle import AVERAGE_LENGTH
 
 SERVER = os.environ.get("MUNIMENT_TEST_QDRANT_URL")
@@ -26,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The server's client warns that its stand-in in memory has no indexes and no graph; it needs none."""
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore::UserWarning:muniment.vectors.engine"))
+
+
+@pytest.fixture(autouse=True)
+def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read ahead once nothing was written for a while is read at once."""
+    monkeypatch.setattr(edge, "_UNWRITTEN_SECONDS", 0.0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=ENGINES)

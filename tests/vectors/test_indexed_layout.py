@@ -18,7 +18,7 @@ from muniment.vectors.engine.edge_replay import put, replay
 from muniment.vectors.engine.engine import EnginePoint
 from muniment.vectors.engine.frames import Frame
 from muniment.vectors.engine.oplog import OperationLog
-from muniment.vectors.engine.resident import Ahead
+from muniment.vectors.engine.resident import Pages
 
 DIMENSIONS, POINTS, TERMS = 384, 400, 1000
 
@@ -67,7 +67,7 @@ def test_what_was_copied_is_let_go_of(tmp_path: Path, monkeypatch: pytest.Monkey
     made(tmp_path / "shard")
     (vectors,) = (tmp_path / "shard").rglob("matrix.dat")
     shard = tmp_path / "shard"
-    index = OpenIndex("main", EdgeShard.load(str(shard)), shard, DIMENSIONS, Ahead(shard))
+    index = OpenIndex("main", EdgeShard.load(str(shard)), shard, DIMENSIONS, Pages(shard))
     copying = Copying(index, tmp_path / "log")
     monkeypatch.setattr(edge_copying, "_RELEASE_POINTS", POINTS)
     copying.more(POINTS - 1)

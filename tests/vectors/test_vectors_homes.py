@@ -15,7 +15,7 @@ from qdrant_edge import EdgeShard
 
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, Filter, Payload
-from muniment.vectors.engine import edge_homes
+from muniment.vectors.engine import edge, edge_homes
 from muniment.vectors.engine.edge import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Home
 
@@ -122,9 +122,30 @@ def test_after_a_change_nothing_is_read_again(tmp_path: Path) -> None:
     )
     shards.set_payload("main", of("doc_2"), {"collection": "col_2"}, 100, None)
     homes |= {i: home._replace(collection="col_2") for i, home in homes.items() if home.document == "doc_2"}
-    assert not shards.prepare(1.0)
     index = shards.index("main")
+    assert index.homes.complete
     assert index.homes.of(unread(index.shard), list(homes)) == list(homes.values())
+    shards.close()
+
+
+def test_terms_and_pages_are_read_once_nothing_is_written_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = opened(tmp_path / "engine")
+    index = shards.index("main")
+    while shards.prepare(1.0):
+        pass
+    monkeypatch.setattr(edge, "_UNWRITTEN_SECONDS", 60.0)
+    put(shards, {uuid4(): Home("doc_1", "col_1")})
+    shards.flush("main")
+    for _ in range(5):
+        assert shards.prepare(1.0), "there is more to read, and later it is"
+    assert index.memory.reads_ahead
+    assert not index.pages.complete
+    monkeypatch.setattr(edge, "_UNWRITTEN_SECONDS", 0.0)
+    while shards.prepare(1.0):
+        pass
+    assert index.is_read
     shards.close()
 
 
@@ -132,8 +153,7 @@ def test_homes_are_not_read_between_the_questions_of_one_who_asks_without_a_paus
     shards = opened(tmp_path / "engine")
     put(shards, {uuid4(): Home("doc_1", "col_1")})
     index = shards.index("main")
-    for still, read in ((0.0, False), (0.0, False), (1.0, False), (1.0, True)):  # the third reads its terms
+    for still, read in ((0.0, False), (0.0, False), (1.0, True)):
         assert shards.prepare(still)
         assert index.homes.complete == read
-    assert not shards.prepare(1.0)
     shards.close()

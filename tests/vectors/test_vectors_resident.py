@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.vectors.engine.resident import Ahead, Mapped, mapped_bytes, release
+from muniment.vectors.engine.resident import Mapped, Pages, mapped_bytes, release
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is only told by the page under Linux")
 SIZE = 1 << 20
@@ -41,20 +41,20 @@ def test_written_pages_are_let_go_of_and_come_back(tmp_path: Path) -> None:
 def test_lists_of_keywords_are_brought_in_ahead(tmp_path: Path) -> None:
     lists, others = (tmp_path / "shard" / "segments" / "a" / name for name in ("inverted_index.dat", "matrix.dat"))
     lists.parent.mkdir(parents=True)
-    ahead = Ahead(tmp_path / "shard")
+    pages = Pages(tmp_path / "shard")
     with mapped(lists) as inside, mapped(others):
         release(tmp_path)
         assert resident_kb(lists) == 0
-        while not ahead.complete:
-            ahead.bring()
+        while not pages.complete:
+            pages.bring()
         assert resident_kb(lists) == SIZE // 1024
         assert resident_kb(others) == 0
         release(tmp_path)
-        ahead.clear()
-        assert not ahead.complete
+        pages.clear()
+        assert not pages.complete
         inside.close()
-        while not ahead.complete:  # what is gone by then is nothing to bring
-            ahead.bring()
+        while not pages.complete:  # what is gone by then is nothing to bring
+            pages.bring()
 
 
 def test_what_is_mapped_is_let_go_of_once_it_is_much_for_the_points(tmp_path: Path) -> None:

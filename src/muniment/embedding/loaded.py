@@ -19,7 +19,7 @@ from muniment.kernel.problems import Throttled
 from muniment.models.contract import ModelBroken
 
 QUERIES = Size(batch=64, ahead=4_096, waiting=65_536)
-"""Small batches: they cost a token no more than large ones do, and are not padded to the longest of many."""
+"""Small batches are not padded to the longest of many; a token costs a small model no more in them."""
 
 _AT_ONCE = 1_000
 """Characters that are taken apart sooner than a thread for it would begin: about 0.3 ms."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 import aiosqlite
 
 BUSY_SECONDS = 10.0
-_ATTEMPTS = 1000
+_AGAIN_SECONDS = 0.01
 
 
 class Connection(aiosqlite.Connection):
@@ -82,13 +82,14 @@ class _Cursor:
 
 
 def _set(connection: sqlite3.Connection, pragma: str) -> None:
-    """For `journal_mode` SQLite does not wait by itself while others open the file, or close it."""
-    for left in range(_ATTEMPTS, 0, -1):
+    """Ask again where SQLite says busy at once: to `journal_mode`, while others make the journal or leave it."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
         try:
             connection.execute(f"PRAGMA {pragma}")
         except sqlite3.OperationalError as failure:
-            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or left == 1:
+            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
-            time.sleep(BUSY_SECONDS / _ATTEMPTS)
+            time.sleep(_AGAIN_SECONDS)
         else:
             return

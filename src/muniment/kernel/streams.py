@@ -32,7 +32,7 @@ class _End:
 class Pump(AsyncGenerator[E, None], Generic[E]):
     """A stream over what `produce` yields, for the caller who makes it.
 
-    The producer starts with the first event asked for.
+    The producer starts with the first event asked for. One asks at a time; who leaves before the end closes it.
     """
 
     def __init__(self, what: str, produce: Callable[[], Stream[E]], idle_seconds: float = IDLE_SECONDS) -> None:

@@ -49,15 +49,14 @@ async def hydrated(
         if rest:
             read |= await _read(documents, look, rest, refused)
         for unit in batch:
-            if len(hits) == request.limit:
-                break
             for place in unit:
                 dropped |= place.id not in read and place.id not in refused
                 if place.id in read:
                     hits.append(_hit(place, read[place.id], explained=explained))
                     break
     # A document whose best passage dropped out is shown with another one, and stands where that does.
-    return Page(with_common_parents(sorted(hits, key=lambda hit: -hit.score)), dropped)
+    best = sorted(hits, key=lambda hit: -hit.score)[: request.limit]
+    return Page(with_common_parents(best), dropped)
 
 
 def _units(ranked: Iterable[Ranked], request: Search) -> Iterator[list[Ranked]]:

@@ -10,7 +10,7 @@ from muniment.kernel.logs import get_logger
 from muniment.kernel.model import Matrix, Nothing
 from muniment.kernel.problems import Problem, Throttled, Unavailable
 from muniment.models.contract import ModelBroken, ModelMissing
-from muniment.retrieval.candidates import Look, ordered, reads_any, saying, together
+from muniment.retrieval.candidates import Look, likely_saying, ordered, reads_any, together
 from muniment.retrieval.contract import Explained, ExplainSearch, Hit, Hits, Search, Weigh, Weights
 from muniment.retrieval.explaining import Explaining
 from muniment.retrieval.hydrating import hydrated
@@ -237,7 +237,7 @@ class HybridRetrieval:
     async def _hits(self, look: Look, steps: Steps) -> list[Hit]:
         """Hydrated hits; the pool of candidates grows while the second lock leaves too few of a full one.
 
-        Where too few say a phrase, those are read that have its words.
+        Where too few say a phrase, those are read that are likely to.
         What dropped out may have been replaced since the engine answered: a second look finds what came in its
         stead, so that no search sees neither version.
         """
@@ -249,13 +249,14 @@ class HybridRetrieval:
             ranked, more = await ordered(self._vectors, look, pool, steps)
             with steps.of("hydrate"):
                 hits, dropped = await hydrated(self._documents, look, ranked, self._spare, refused)
-            short = len(hits) < request.limit and more and pool < MOST_CANDIDATES
-            if not short and not (first and dropped):
-                return hits
-            if short and look.phrases and request.mode != "dense":
-                further = await saying(self._vectors, look, ranked, MOST_CANDIDATES, steps)
+            lacks = len(hits) < request.limit and more
+            short = lacks and pool < MOST_CANDIDATES
+            if lacks and look.phrases and request.mode != "dense":
+                further = await likely_saying(self._vectors, look, ranked, MOST_CANDIDATES, steps)
                 with steps.of("hydrate"):
                     return (await hydrated(self._documents, look, further, self._spare, refused)).hits
+            if not short and not (first and dropped):
+                return hits
             first = False
             if short:
                 pool = min(MOST_CANDIDATES, pool * 3)

@@ -40,7 +40,7 @@ _STILL_SECONDS = 0.05
 """Without a question, until what only saves time is read: one who asks without a pause leaves gaps of 10 ms."""
 
 _UNWRITTEN_SECONDS = 5.0
-"""Without a write, until the pages that a flush let go of are brought back: who writes much stays small."""
+"""Without a write, until terms are read ahead, and the pages that a flush let go of are brought back."""
 
 _LOCK_POLL_SECONDS = 0.05
 _LEAST_FREE_BYTES = 128_000_000
@@ -86,8 +86,8 @@ class EdgeShards:
         loaded = EdgeShard.load(str(folder / shard))
         index_fields(loaded, lean=about.lean)
         resident.release(folder / shard)  # to open it is to read it; what is searched comes back from the cache
-        ahead, memory = resident.Ahead(folder / shard), Memory(numbers=has_numbers(loaded))
-        opened = OpenIndex(folder.name, loaded, folder / shard, about.dimensions, ahead, memory)
+        pages, memory = resident.Pages(folder / shard), Memory(numbers=has_numbers(loaded))
+        opened = OpenIndex(folder.name, loaded, folder / shard, about.dimensions, pages, memory)
         self._indexes[folder.name] = opened
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class EdgeShards:
         index = self.index(name)
         index.shard.flush()
         resident.release(index.folder)
-        index.ahead.clear()
+        index.pages.clear()
         resident.trim()
         self._unflushed[name] = 0
 
@@ -186,11 +186,10 @@ class EdgeShards:
         indexes = self._indexes.values()
         if any(index.memory.complete(index.shard) for index in indexes):
             return True
-        unwritten = time.monotonic() - self._written_at >= _UNWRITTEN_SECONDS
-        steps = [step for index in indexes if (step := index.step_ahead(pages=unwritten)) is not None]
-        if steps and still_seconds >= _STILL_SECONDS:
-            steps[0]()
-        return bool(steps)
+        unread = [index for index in indexes if not index.is_read]
+        if unread and still_seconds >= _STILL_SECONDS:
+            unread[0].read_more(unwritten=time.monotonic() - self._written_at >= _UNWRITTEN_SECONDS)
+        return bool(unread)
 
     def begin_copy(self, name: str, shard: str) -> int:
         """From now on note what happens to the index, for its next shard; how many points there are to copy."""
@@ -221,7 +220,7 @@ class EdgeShards:
             log.close()
             index.memory.clear()
             index.homes.clear()
-            index.ahead.clear()
+            index.pages.clear()
         self._unflushed[name] = self._unflushed.get(name, 0) + touched
         return log.at
 

@@ -88,6 +88,9 @@ class Homes:
         for place, home in zip(places, homes.values(), strict=True):
             if place != _UNKNOWN:
                 self._table.replace(place, self._number(home))
+        if len(self._homes) > 2 * _MOST_HOMES:  # most of them nobody's any more
+            self.clear()
+            return
         late = {p: home for (p, home), place in zip(homes.items(), places, strict=True) if place == _UNKNOWN}
         if len(self._late) + len(late) > _MOST_LATE:
             self._late.clear()

@@ -192,12 +192,14 @@ class Memory:
         self._corpora.clear()
         self._terms.clear()
         self._following: UUID | None = _LEAST_ID
-        self._ahead = 0
+        self._read = 0
 
     def written(self, ids: Collection[UUID]) -> None:
         """After every write: what it may have changed is forgotten, or noted for who asks next."""
         for point in ids:
             self._written.append((point, self._terms.forget(point)))
+        if self._following is None and self._read < _AHEAD_POINTS:
+            self._following, self._read = _LEAST_ID, 0  # what is known is not read again
         if len(self._written) > 2 * _MOST_WRITTEN:
             gone = len(self._written) - _MOST_WRITTEN
             del self._written[:gone]
@@ -237,14 +239,14 @@ class Memory:
     @property
     def reads_ahead(self) -> bool:
         """Whether there are terms to read for who asks first: to wait for them takes 0.1 s, from a disk 0.4."""
-        return self._following is not None and self._ahead < _AHEAD_POINTS and self._terms.room >= 2 * _ROOM
+        return self._following is not None and self._read < _AHEAD_POINTS and self._terms.room >= 2 * _ROOM
 
     def read_ahead(self, shard: EdgeShard) -> None:
         """Read some of them, whoever may read the points: they count only for who does."""
         records, following = shard.scroll(ScrollRequest(offset=self._following, limit=_STEP, with_payload=False))
         self._terms.rows(shard, [uuid(record.id) for record in records])
         self._following = None if following is None else uuid(following)
-        self._ahead += len(records)
+        self._read += len(records)
 
     def _made(self, shard: EdgeShard, corpus: Corpus) -> Corpus:
         room = self._terms.room

@@ -1,8 +1,6 @@
 """One open shard."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from qdrant_edge import EdgeShard
@@ -10,7 +8,7 @@ from qdrant_edge import EdgeShard
 from muniment.vectors.contract import BadVectors
 from muniment.vectors.engine.edge_homes import Homes
 from muniment.vectors.engine.edge_memory import Memory
-from muniment.vectors.engine.resident import Ahead
+from muniment.vectors.engine.resident import Pages
 
 
 @dataclass(frozen=True)
@@ -21,17 +19,23 @@ class OpenIndex:
     shard: EdgeShard
     folder: Path
     dimensions: int
-    ahead: Ahead
+    pages: Pages
     memory: Memory = field(default_factory=Memory)
     homes: Homes = field(default_factory=Homes)
 
-    def step_ahead(self, *, pages: bool) -> Callable[[], None] | None:
-        """What to read next of what only saves time, `pages` last; None once all of it is read."""
-        if self.memory.reads_ahead:
-            return partial(self.memory.read_ahead, self.shard)
+    @property
+    def is_read(self) -> bool:
+        """Whether all is read that only saves time."""
+        return self.homes.complete and not self.memory.reads_ahead and self.pages.complete
+
+    def read_more(self, *, unwritten: bool) -> None:
+        """Read a little more of that: what writes would undo once it is `unwritten` for a while."""
         if not self.homes.complete:
-            return partial(self.homes.learn, self.shard)
-        return self.ahead.bring if pages and not self.ahead.complete else None
+            self.homes.learn(self.shard)
+        elif unwritten and self.memory.reads_ahead:
+            self.memory.read_ahead(self.shard)
+        elif unwritten:
+            self.pages.bring()
 
     def require(self, dimensions: int) -> None:
         """Raises BadVectors when vectors of so many dimensions do not belong here."""

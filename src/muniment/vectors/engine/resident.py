@@ -11,13 +11,13 @@ _MAPS = Path("/proc/self/maps")
 _PATH_FIELD = 5
 _SEGMENTS = "/segments/"
 
-_AHEAD = (("/inverted_index.dat", _MADV_POPULATE_READ), ("/vector_storage-dense/", _MADV_WILLNEED))
+_SEARCHED = (("/inverted_index.dat", _MADV_POPULATE_READ), ("/vector_storage-dense/", _MADV_WILLNEED))
 """What each search reads here and there: the lists of keywords, and of 1,000 points the original vectors.
 
 The lists become this process's memory, as they do by searches; the vectors come into the system's cache only.
 """
 
-_MOST_AHEAD_BYTES = 1_000_000_000
+_MOST_BYTES = 1_000_000_000
 _STEP_BYTES = 4_000_000
 """Half a millisecond, and some 20 where it comes from a disk: a question waits no longer."""
 
@@ -44,10 +44,11 @@ def release(folder: Path) -> None:
         _advise(start, end, _MADV_DONTNEED)
 
 
-class Ahead:
-    """What searches go through, brought into memory before the first of them asks: in steps, while nobody does.
+class Pages:
+    """What searches of one shard go through, brought into memory before they ask: in steps, while nobody does.
 
-    Nothing, where it is more than a gigabyte, or the system is not Linux 5.14 or later.
+    Nothing, where it is more than a gigabyte, or the system is not Linux 5.14 or later. What `Mapped` lets go of,
+    because all shards' pages are too many, is not brought again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +56,7 @@ class Ahead:
         self.clear()
 
     def clear(self) -> None:
-        """After a `release`, or other segments: all is brought anew."""
+        """After the writes that let go of them: all are brought anew."""
         self._left: list[tuple[int, int, int]] | None = None
 
     @property
@@ -76,10 +77,10 @@ class Ahead:
         files = [
             (start, end, advice)
             for start, end, path in _segments(self._folder)
-            for part, advice in _AHEAD
+            for part, advice in _SEARCHED
             if part in path
         ]
-        if sum(end - start for start, end, _ in files) > _MOST_AHEAD_BYTES:
+        if sum(end - start for start, end, _ in files) > _MOST_BYTES:
             return []
         return [
             (at, min(at + _STEP_BYTES, end), advice)
