@@ -82,6 +82,10 @@ def test_what_is_shown_of_a_passage_is_what_was_looked_for(muniment, tmp_path):
     slipped = muniment("search", "whistling kettel", "-c", "excerpts")
     assert "this is for: whistling kettle" in slipped.stderr
     assert "…The kettle whistles at noon." in slipped.stdout
+    vain = muniment("search", 'which kettle "sings at noon"', "-c", "excerpts")
+    assert "nothing says just what is in quotes" in vain.stderr
+    assert "The kettle whistles at noon." in vain.stdout
+    assert "nothing found that says what is in quotes" in muniment("search", '"sings at noon"').stderr
 
 
 def test_why_takes_what_search_takes(muniment, tmp_path):
@@ -90,6 +94,13 @@ def test_why_takes_what_search_takes(muniment, tmp_path):
     muniment("add", str(file), "-c", "ledgers")
     query = ("ledger", "ledgers/ledger.md")
     assert "number 1" in muniment("why", *query, "-c", "ledgers", "--set", "dense=0").stdout
+    assert "number 1" in muniment("why", "ledger", "ledger.md").stdout
+    muniment("add", str(file), "-c", "more-ledgers")
+    ambiguous = muniment("why", "ledger", "ledger.md")
+    assert "say ledgers/ledger.md or more-ledgers/ledger.md" in ambiguous.stderr
+    assert "number 1" in muniment("why", "ledger", "ledger.md", "-c", "ledgers").stdout
+    assert "as COLLECTION/KEY" in muniment("why", "ledger", "Übersicht (2).md").stderr
+    assert "no document Übersicht (2).md" in muniment("why", "ledger", "Übersicht (2).md").stderr
     assert "no version that was current" in muniment("why", *query, "--as-of", "2001-01-01").stdout
     assert "filter on type" in muniment("why", *query, "--type", "PRD").stdout
     refused = muniment("why", *query, "-c", "ledgers", "--standby")

@@ -47,7 +47,7 @@ def test_a_document_is_listed_shown_read_and_deleted(muniment, leases, tmp_path)
     assert muniment("documents", "delete", document).stdout == f"deleted {document}\n"
     gone = muniment("documents", "show", document)
     assert gone.returncode == 1
-    assert "no document leases.md in resources" in gone.stderr
+    assert "no document resources/leases.md that you may read" in gone.stderr
 
 
 def test_a_list_is_cut_at_its_limit_and_says_so(muniment, tmp_path):

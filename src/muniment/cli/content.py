@@ -25,6 +25,8 @@ from muniment.cli.terminal import err, footnote_line, hit_lines, out, plain, pri
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Problem
 
+_QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d'
+
 NEAREST = 3
 
 
@@ -66,7 +68,7 @@ def search(
         print_json(answer)
         return
     if answer["corrected"]:
-        err.print(plain(f"not all of that is known; this is for: {answer['corrected']}"))
+        err.print(plain(_instead(query, answer["corrected"])))
     several = len({hit["document"]["collection"] for hit in answer["hits"]}) > 1
     for place, hit in enumerate(answer["hits"], 1):
         for line in hit_lines(place, hit, answer["corrected"] or query, several=several):
@@ -74,7 +76,9 @@ def search(
         if hit["explanation"]:
             out.print(plain(hit["explanation"]["says"], "dim"))
     if not answer["hits"]:
-        err.print("nothing found")
+        err.print(
+            "nothing found" if _without_quotes(query) == query else "nothing found that says what is in quotes"
+        )
     _warn(answer["degraded"])
 
 
@@ -99,7 +103,7 @@ def why(
     """
     body = {
         "query": query,
-        "document": address(asked, document).rpartition("/")[2],
+        "document": address(asked, document, collection).rpartition("/")[2],
         "collections": collection or None,
         "mode": mode,
         "filters": filters_of(type, tag, since, filter),
@@ -188,6 +192,17 @@ def _conclude(answer: dict[str, Any], question: str) -> None:
     for footnote in answer["footnotes"]:
         out.print(footnote_line(footnote))
     _warn(answer["degraded"])
+
+
+def _instead(query: str, corrected: str) -> str:
+    """What was looked for in the stead of a query, and why."""
+    if _without_quotes(query).split() == corrected.split():
+        return f"nothing says just what is in quotes; this is without them: {corrected}"
+    return f"not all of that is known; this is for: {corrected}"
+
+
+def _without_quotes(query: str) -> str:
+    return "".join(character for character in query if character not in _QUOTES)
 
 
 def _warn(degraded: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Commands on documents: list, show, read, their history, who may read them, delete."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,9 @@ from muniment.documents.contract import DocumentMissing, DocumentType, ReviewSta
 from muniment.identity.contract import Level
 from muniment.kernel.problems import Invalid
 
-DocumentArgument = Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id, or COLLECTION/KEY.")]
+DocumentArgument = Annotated[
+    str, typer.Argument(metavar="DOCUMENT", help="Its id, COLLECTION/KEY, or a key that one collection has.")
+]
 VersionOption = Annotated[
     int | None, typer.Option("--version", min=1, help="An older version.", show_default="the current one")
 ]
@@ -25,18 +28,35 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; a scri
 app = typer.Typer(no_args_is_help=True, help="Documents: list, show, read, delete, and who may read them.")
 
 
-def address(asked: Session, document: str) -> str:
-    """The API's address of a document that is given as `doc_…` or as COLLECTION/KEY.
+def address(asked: Session, document: str, collections: Sequence[str] | None = None) -> str:
+    """The API's address of a document that is given as `doc_…`, as COLLECTION/KEY, or by a key of one collection.
 
-    Raises DocumentMissing.
+    A key alone is looked for in these `collections`, or in all that the caller sees. Raises DocumentMissing.
     """
-    collection, slash, key = document.partition("/")
-    if not slash:
+    if document.startswith("doc_") and "/" not in document:
         return f"/api/v1/documents/{quote(document, safe='')}"
-    found = asked.muniment.get(f"/api/v1/collections/{quote(collection, safe='')}/documents", key=key)["items"]
-    if not found:
-        raise DocumentMissing(f"no document {key} in {collection} that you may read", key=key)
-    return f"/api/v1/documents/{found[0]['id']}"
+    known = collections or [collection["name"] for collection in asked.muniment.pages("/api/v1/collections")]
+    first, _, rest = document.partition("/")
+    found = _with_key(asked, [first], rest) if rest and first in known else _with_key(asked, known, document)
+    if len(found) == 1:
+        return f"/api/v1/documents/{next(iter(found.values()))}"
+    if found:
+        names = " or ".join(f"{collection}/{document}" for collection in found)
+        raise DocumentMissing(f"several collections have {document}: say {names}", key=document)
+    raise DocumentMissing(
+        f"no document {document} that you may read; name it by its id or as COLLECTION/KEY, which "
+        "`muniment documents list` shows",
+        key=document,
+    )
+
+
+def _with_key(asked: Session, collections: Sequence[str], key: str) -> dict[str, str]:
+    """The ids of documents with this key, by collection."""
+    found = {
+        name: asked.muniment.get(f"/api/v1/collections/{quote(name, safe='')}/documents", key=key)["items"]
+        for name in collections
+    }
+    return {name: items[0]["id"] for name, items in found.items() if items}
 
 
 def state_of(document: dict[str, Any]) -> str:
