@@ -127,9 +127,10 @@ async def test_files_that_hang_hold_up_no_others(note: Path) -> None:
         async with asyncio.timeout(14):
             good = await asyncio.gather(*(read(pool, note) for _ in range(20)))
         assert len(good) == 20
-        assert [task.done() for task in slow] == [False, False, True]
+        hung = [task for task in slow if not task.done()]
+        assert len(hung) == 2, "those in the children that were stopped, whichever these had"
         assert 3 <= len(pool._children) <= 4  # a slow start is taken for a slow file
-        for task in slow[:2]:
+        for task in hung:
             task.cancel()
 
 
