@@ -99,6 +99,7 @@ def test_why_takes_what_search_takes(muniment, tmp_path):
     ambiguous = muniment("why", "ledger", "ledger.md")
     assert "say ledgers/ledger.md or more-ledgers/ledger.md" in ambiguous.stderr
     assert "number 1" in muniment("why", "ledger", "ledger.md", "-c", "ledgers").stdout
+    assert "more-ledgers" in muniment("why", *query, "-c", "more-ledgers").stdout
     assert "as COLLECTION/KEY" in muniment("why", "ledger", "Übersicht (2).md").stderr
     assert "no document Übersicht (2).md" in muniment("why", "ledger", "Übersicht (2).md").stderr
     assert "no version that was current" in muniment("why", *query, "--as-of", "2001-01-01").stdout

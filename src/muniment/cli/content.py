@@ -24,8 +24,7 @@ from muniment.cli.session import Session, asking
 from muniment.cli.terminal import err, footnote_line, hit_lines, out, plain, print_json, sentence_text
 from muniment.kernel.extras import late
 from muniment.kernel.problems import Problem
-
-_QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d'
+from muniment.text.phrases import unquoted
 
 NEAREST = 3
 
@@ -76,9 +75,7 @@ def search(
         if hit["explanation"]:
             out.print(plain(hit["explanation"]["says"], "dim"))
     if not answer["hits"]:
-        err.print(
-            "nothing found" if _without_quotes(query) == query else "nothing found that says what is in quotes"
-        )
+        err.print("nothing found that says what is in quotes" if unquoted(query).phrases else "nothing found")
     _warn(answer["degraded"])
 
 
@@ -196,13 +193,10 @@ def _conclude(answer: dict[str, Any], question: str) -> None:
 
 def _instead(query: str, corrected: str) -> str:
     """What was looked for in the stead of a query, and why."""
-    if _without_quotes(query).split() == corrected.split():
+    said = unquoted(query)
+    if said.phrases and said.text == corrected:
         return f"nothing says just what is in quotes; this is without them: {corrected}"
     return f"not all of that is known; this is for: {corrected}"
-
-
-def _without_quotes(query: str) -> str:
-    return "".join(character for character in query if character not in _QUOTES)
 
 
 def _warn(degraded: list[str]) -> None:

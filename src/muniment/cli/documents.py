@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ import typer
 
 from muniment.cli.session import Column, Session, asking, moment, table
 from muniment.cli.terminal import err, out, plain, print_json
+from muniment.collections.contract import CollectionMissing
 from muniment.documents.contract import DocumentMissing, DocumentType, ReviewStatus, VersionState
 from muniment.identity.contract import Level
 from muniment.kernel.problems import Invalid
@@ -35,9 +36,11 @@ def address(asked: Session, document: str, collections: Sequence[str] | None = N
     """
     if document.startswith("doc_") and "/" not in document:
         return f"/api/v1/documents/{quote(document, safe='')}"
-    known = collections or [collection["name"] for collection in asked.muniment.pages("/api/v1/collections")]
     first, _, rest = document.partition("/")
-    found = _with_key(asked, [first], rest) if rest and first in known else _with_key(asked, known, document)
+    found = _with_key(asked, [first], rest) if rest else {}
+    if not found:
+        known = collections or [collection["name"] for collection in asked.muniment.pages("/api/v1/collections")]
+        found = _with_key(asked, known, document)
     if len(found) == 1:
         return f"/api/v1/documents/{next(iter(found.values()))}"
     if found:
@@ -51,12 +54,14 @@ def address(asked: Session, document: str, collections: Sequence[str] | None = N
 
 
 def _with_key(asked: Session, collections: Sequence[str], key: str) -> dict[str, str]:
-    """The ids of documents with this key, by collection."""
-    found = {
-        name: asked.muniment.get(f"/api/v1/collections/{quote(name, safe='')}/documents", key=key)["items"]
-        for name in collections
-    }
-    return {name: items[0]["id"] for name, items in found.items() if items}
+    """The ids of documents with this key, by collection; a folder of a key may be no collection."""
+    found: dict[str, str] = {}
+    for name in collections:
+        with suppress(CollectionMissing):
+            items = asked.muniment.get(f"/api/v1/collections/{quote(name, safe='')}/documents", key=key)["items"]
+            if items:
+                found[name] = items[0]["id"]
+    return found
 
 
 def state_of(document: dict[str, Any]) -> str:

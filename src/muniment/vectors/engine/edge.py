@@ -188,7 +188,9 @@ class EdgeShards:
             return True
         unread = [index for index in indexes if not index.is_read]
         if unread and still_seconds >= _STILL_SECONDS:
-            unread[0].read_more(unwritten=time.monotonic() - self._written_at >= _UNWRITTEN_SECONDS)
+            # One that waits for writes to end holds up no other.
+            index = min(unread, key=lambda index: index.homes.complete)
+            index.read_more(unwritten=time.monotonic() - self._written_at >= _UNWRITTEN_SECONDS)
         return bool(unread)
 
     def begin_copy(self, name: str, shard: str) -> int:
