@@ -26,6 +26,7 @@ from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.database import open_database
 from muniment.kernel.house import Builder
 from muniment.retrieval.build import RetrievalSettings
+from muniment.retrieval.constants import DEFAULTS
 from muniment.retrieval.contract import Retrieval, Search
 from muniment.retrieval.ranking import judged
 from muniment.text.phrases import unquoted
@@ -97,7 +98,9 @@ class Script:
         """The ten best texts."""
         vector = (await self._embedding.embed_queries(EmbedQueries(texts=(query,)))).vectors[0]
         families = dict(zip(keywords.FAMILIES, keywords.of_query(query), strict=True))
-        found = await self._engine.gather(self._index, Gathering(vector, families, CANDIDATES), self._filter)
+        found = await self._engine.gather(
+            self._index, Gathering(vector, families, CANDIDATES, DEFAULTS.near), self._filter
+        )
         signals = dict(zip(found.signals, found.scores.astype(np.float64), strict=True))
         documents = [home.document for home in found.homes]
         best = np.argsort(-judged(signals, documents).scores, kind="stable")[:LIMIT]

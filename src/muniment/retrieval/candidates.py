@@ -102,6 +102,7 @@ async def likely_saying(
 async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order:
     """By all signals at once; without the vector of an index's model, by its words."""
     request, scope = look.request, look.scope
+    weights = weights_of(request.ranking or scope.ranking)
     asked = [
         GatherCandidates(
             index=place.name,
@@ -109,6 +110,7 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
             languages=scope.languages,
             vector=look.vectors.get(place.model),
             pool=pool,
+            near=weights.near,
             readers=caller().tokens,
             filter=place.filter,
         )
@@ -117,7 +119,6 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
     with steps.of("engine"):
         found = await together([gathered(engine, gather) for gather in asked])
     with steps.of("fuse"):
-        weights = weights_of(request.ranking or scope.ranking)
         by_model: dict[str, list[Candidates]] = {}
         for place, candidates in zip(scope.places, found, strict=True):
             if candidates is not None and candidates.ids:

@@ -168,7 +168,7 @@ class GatherCandidates(Model):
     """A query from every side: its vector (none where the embedding is out of reach) and its text.
 
     `languages` are those in which the text's words are taken; none means English. `pool`: how many the best
-    lists hold each.
+    lists hold each. `near`: where the nearest has this cosine, an engine may look for no more by letters alone.
     """
 
     index: str
@@ -176,6 +176,7 @@ class GatherCandidates(Model):
     languages: tuple[str, ...] = ()
     vector: Floats | None = None
     pool: int = Field(ge=1, le=1000)
+    near: float | None = Field(default=None, ge=-1, le=1)
     readers: Readers
     filter: Filter = ()
 

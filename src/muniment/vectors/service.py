@@ -121,7 +121,7 @@ class EngineVectors:
         languages = await self._languages.among(request.index, readable, request.languages)
         families = dict(zip(keywords.FAMILIES, keywords.of_query(request.text, languages), strict=True))
         vector = None if request.vector is None else request.vector[0]
-        asked = Gathering(vector, families, request.pool)
+        asked = Gathering(vector, families, request.pool, request.near)
         found = await self._engine.gather(request.index, asked, readable) if readable else nothing(asked)
         documents, collections = zip(*found.homes, strict=True) if found.homes else ((), ())
         return Candidates(

@@ -110,7 +110,7 @@ class Desk:
         families: dict[Signal, Keywords] = {
             name: Keywords(next(arrays), next(arrays)) for name in asked.head["families"]
         }
-        query = Gathering(vector, families, asked.head["pool"])
+        query = Gathering(vector, families, asked.head["pool"], asked.head["near"])
         found = edge_gather.gather(self._index(asked), query, _condition(asked))
         homes = list(dict.fromkeys(found.homes))
         numbers = {home: number for number, home in enumerate(homes)}

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from qdrant_edge import CountRequest, HasIdCondition, Query, QueryBatchRequest, QueryRequest, SearchParams
 from qdrant_edge import Filter as EdgeFilter
-from qdrant_edge import HasIdCondition, Query, QueryBatchRequest, QueryRequest, SearchParams
 
 from muniment.vectors.contract import Filter, Signal
 from muniment.vectors.engine.edge_config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
@@ -15,6 +15,11 @@ from muniment.vectors.engine.edge_memory import Corpus
 from muniment.vectors.engine.edge_opened import OpenIndex
 from muniment.vectors.engine.edge_point import uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
+
+MANY_POINTS = 250_000
+"""Of so many to search by grams takes half of the time of a search; of fewer a batch more would take as long."""
+
+_SLOWEST: Signal = "grams"
 
 
 class _Side(NamedTuple):
@@ -33,6 +38,9 @@ class _Found(NamedTuple):
     scores: list[float]
 
 
+_NOT_LISTED = _Found([], [])
+
+
 class _Candidates:
     """The points so far, each in its place; by number, since Python takes long to compare UUIDs."""
 
@@ -49,19 +57,20 @@ class _Candidates:
 
 
 def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
-    """One batch brings the candidates, a second, over them alone, the scores that the first did not bring."""
+    """The best lists bring the candidates, a batch over these alone the scores that the lists did not bring."""
     corpus = index.memory.corpus(index.shard, condition)
     sides = _sides(index, asked, corpus)
     candidates = _Candidates()
-    lists = _found(index, [(side, corpus.allowed, asked.pool) for side in sides], candidates)
+    lists = _best(index, asked, sides, corpus.allowed, candidates)
     ids = candidates.ids
     signals = signals_of(asked)
     scores = np.zeros((len(signals), len(ids)), np.float32)
     rest = []
-    for side, found in zip(sides, lists, strict=True):
+    for side in sides:
+        found = lists.get(side.signal, _NOT_LISTED)
         scores[signals.index(side.signal), found.places] = found.scores
         # A list of keywords that ends before the pool does holds every point that has any of them.
-        if not side.sparse or len(found.places) == asked.pool:
+        if not side.sparse or found is _NOT_LISTED or len(found.places) == asked.pool:
             missing = _others(found.places, len(ids))
             if len(missing):
                 points = EdgeFilter(must=[HasIdCondition({ids[place] for place in missing})])
@@ -70,8 +79,28 @@ def gather(index: OpenIndex, asked: Gathering, condition: Filter) -> Gathered:
                 rest.append((scored, points, len(missing)))
     for (side, _, _), found in zip(rest, _found(index, rest, candidates), strict=True):
         scores[signals.index(side.signal), found.places] = found.scores
-    full = any(len(found.places) == asked.pool for found in lists)
+    full = any(len(found.places) == asked.pool for found in lists.values())
     return Gathered(ids, index.homes.of(index.shard, ids), signals, scores, full)
+
+
+def _best(
+    index: OpenIndex,
+    asked: Gathering,
+    sides: Sequence[_Side],
+    allowed: EdgeFilter | None,
+    candidates: _Candidates,
+) -> dict[Signal, _Found]:
+    """The list of each signal, in one batch; of many points the slowest only where the others bring none near."""
+    spares = asked.near is not None and asked.vector is not None
+    spares = spares and index.shard.count(CountRequest(exact=False)) >= MANY_POINTS
+    batches = [[side for side in sides if (side.signal == _SLOWEST) == late] for late in (False, True)]
+    lists: dict[Signal, _Found] = {}
+    for some in batches if spares else [sides]:
+        if "dense" in lists and max(lists["dense"].scores, default=-1.0) >= (asked.near or 0.0):
+            break
+        found = _found(index, [(side, allowed, asked.pool) for side in some], candidates)
+        lists |= zip((side.signal for side in some), found, strict=True)
+    return lists
 
 
 def _sides(index: OpenIndex, asked: Gathering, corpus: Corpus) -> list[_Side]:

@@ -20,7 +20,7 @@ _MOST_POINTS = 16_384
 """IDF is taken over all points, exactly, where they are no more; of more it tells 1 in 16,000 from none."""
 
 _LEAST_POINTS = 1024
-"""So many even where filters share so few points that there is no room for more of each."""
+"""So many even where filters are many, and share so few points that there is no room for more of each."""
 
 _AT_ONCE, _LISTED_AT_ONCE, _LISTED = 2048, 4096, 512
 """So many points are read while a question waits, of so many that are listed, so many at a time: 0.1 s."""
@@ -182,7 +182,7 @@ class Memory:
         self._numbers = numbers
         self._terms = TermTable()
         self._corpora: dict[Filter, Corpus] = {}
-        self._most = _MOST_POINTS
+        self._sharers = 0
         self._written: list[tuple[UUID, int | None]] = []
         self._before = 0
         self.clear()
@@ -218,7 +218,7 @@ class Memory:
                 news = self._written[known.at - self._before :]
                 known.at = now
                 rows = [row for _, row in news if row is not None]
-                known.written(shard, {point for point, _ in news}, rows, self._most)
+                known.written(shard, {point for point, _ in news}, rows, self._share(known))
                 known.look(shard)
         if known is None:
             if len(self._corpora) >= _MOST_CORPORA:
@@ -256,15 +256,21 @@ class Memory:
         return corpus
 
     def _wanted(self, corpus: Corpus) -> int:
-        return 0 if corpus.whole else max(0, self._most - corpus.points)
+        return 0 if corpus.whole else max(0, self._share(corpus) - corpus.points)
+
+    def _share(self, corpus: Corpus) -> int:
+        """So many points that as many of each large corpus take half of the table: there is room for who comes."""
+        others = sum(other is not corpus and other.points >= _LEAST_POINTS for other in self._corpora.values())
+        share = self._terms.size // 2 // max(others + 1, self._sharers)
+        return min(max(share, _LEAST_POINTS), _MOST_POINTS)
 
     def _make_room(self) -> None:
-        """Begin a full table anew: with half as much of each corpus if they filled it, not rows of old."""
+        """Begin a full table anew: for as many as now, if their corpora filled it, and not rows of old."""
         if self._terms.room >= _ROOM:
             return
         used = np.zeros(self._terms.size, bool)
         for corpus in self._corpora.values():
             corpus.mark(used)
         filled = np.count_nonzero(used) > self._terms.size // 2
-        self._most = max(self._most // 2, _LEAST_POINTS) if filled else min(2 * self._most, _MOST_POINTS)
+        self._sharers = sum(c.points >= _LEAST_POINTS for c in self._corpora.values()) if filled else 0
         self.clear()

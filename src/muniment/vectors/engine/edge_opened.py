@@ -8,7 +8,7 @@ from qdrant_edge import EdgeShard
 from muniment.vectors.contract import BadVectors
 from muniment.vectors.engine.edge_homes import Homes
 from muniment.vectors.engine.edge_memory import Memory
-from muniment.vectors.engine.resident import Pages
+from muniment.vectors.engine.resident import Pages, release
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class OpenIndex:
         """Read a little more of that: what writes would undo once it is `unwritten` for a while."""
         if not self.homes.complete:
             self.homes.learn(self.shard)
+            if self.homes.complete:
+                release(self.folder)  # payloads, of which searches read none
         elif unwritten and self.memory.reads_ahead:
             self.memory.read_ahead(self.shard)
         elif unwritten:

@@ -50,11 +50,12 @@ EngineQuery = Nearest | Matching
 
 
 class Gathering(NamedTuple):
-    """A query from every side; `families` are its keywords by signal."""
+    """A query from every side; `families` are its keywords by signal, `near` as the contract has it."""
 
     vector: NDArray[np.float32] | None
     families: Mapping[Signal, Keywords]
     pool: int
+    near: float | None = None
 
 
 class Home(NamedTuple):

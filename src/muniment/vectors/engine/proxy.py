@@ -111,6 +111,7 @@ class ChildEngine:
             "index": index,
             "filter": _json(condition),
             "pool": asked.pool,
+            "near": asked.near,
             "dense": asked.vector is not None,
             "families": list(asked.families),
         }

@@ -24,11 +24,11 @@ _STEP_BYTES = 4_000_000
 _COUNTS = Path("/proc/self/statm")
 _COUNT_OF_FILES = 2
 _LEAST_BYTES = 1_000_000_000
-_BYTES_A_POINT = 1_500
+_BYTES_A_POINT = 1_800
 """So much of mapped files may count as this process's: not all lists of keywords, of 2 kB a point, at once.
 
-A million points then take 1.4 to 2.4 GB instead of 3.5 to 4, and a search a sixth more CPU, for the pages that it
-finds in the cache.
+A million points then take 1.4 to 2.8 GB instead of 3.5 to 4, and a search a sixth more CPU at the most, for the
+pages that it finds in the cache.
 """
 
 
@@ -131,7 +131,7 @@ class Mapped:
         self._left = 0
 
     def bound(self) -> None:
-        """Look, and let go: 20 ms, between two calls. What `release` leaves in place is not looked at again."""
+        """Look, and let go, for up to 0.14 s, between two calls. What `release` leaves is not looked at again."""
         now = mapped_bytes()
         self._left = min(self._left, now)
         came = now - self._left
