@@ -44,7 +44,7 @@ def main() -> None:
     ):
         for number in range(5):
             answered(muniment, f"how warm is room {number}?")
-        rest(asked.chunks)
+        rest(asked.chunks, data)
         for question, query in zip(texts[::2], texts[1::2], strict=True):
             shown, useful, kind = answered(muniment, question)
             passages.append(shown)

@@ -31,7 +31,7 @@ def main() -> None:
         with server(data, Path(work) / "log") as running, Muniment(running.address, running.key) as muniment:
             target, load = k6.Target(running.address, running.key, running.pid), k6.Load(1, asked.seconds)
             k6.search(target, k6.Load(1, 3))
-            rest(asked.chunks)
+            rest(asked.chunks, data)
             quiet = k6.search(target, load)
             run = _upload(muniment, asked.documents)
             busy = k6.search(target, load)

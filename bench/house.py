@@ -27,6 +27,7 @@ from muniment.kernel.settings import Configuration
 from muniment.runfile import Running, read_run_file
 
 START_SECONDS = 120
+_READ_BYTES = 1 << 22
 T = TypeVar("T")
 
 
@@ -122,6 +123,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def rest(chunks: int) -> None:
-    """After a start an index reads ahead what searches ask for, while nobody asks: as long as that takes."""
+def rest(chunks: int, data: Path) -> None:
+    """After a start an index reads ahead what searches ask for, while nobody asks: as long as that takes.
+
+    Then the files below `data` are read once: some systems take out of their cache what nobody touched for a
+    minute, and what a disk takes differs too much between two runs.
+    """
     time.sleep(5 + chunks / 10_000)
+    for file in filter(Path.is_file, data.rglob("*")):
+        with file.open("rb") as opened:
+            while opened.read(_READ_BYTES):
+                pass

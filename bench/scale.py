@@ -43,7 +43,6 @@ QUERY_WORDS = 10
 QUERIES, EXACT_QUERIES = 200, 50
 WARM = 20
 READERS = 10
-READ_BYTES = 1 << 22
 POOL, NEAREST, NEAR = RetrievalSettings().candidates, 10, DEFAULTS.near
 
 
@@ -132,8 +131,7 @@ async def _searches(
     """The median milliseconds of a search."""
     for number in range(WARM):
         await _timed(engine, passages, QUERIES + number)
-    await asyncio.to_thread(rest, of.size)
-    await asyncio.to_thread(_in_cache, of.folder)
+    await asyncio.to_thread(rest, of.size, of.folder)
     worked = cpu_seconds(os.getpid())
     seconds = [await _timed(engine, passages, number) for number in range(QUERIES)]
     worked = cpu_seconds(os.getpid()) - worked
@@ -150,14 +148,6 @@ async def _searches(
                without_mapped_files=round(own))  # fmt: skip
     report.row(f"S4 {name}: disk", layout.disk_bytes(of.folder) / 1e6, "MB")
     return p50
-
-
-def _in_cache(folder: Path) -> None:
-    """Some systems take files out of their cache that nobody has touched for a minute; disks differ too much."""
-    for file in filter(Path.is_file, folder.rglob("*")):
-        with file.open("rb") as opened:
-            while opened.read(READ_BYTES):
-                pass
 
 
 async def _recall(

@@ -42,7 +42,7 @@ def main() -> None:
         log, reply = Path(work) / "log", Path(work) / "reply.json"
         with server(data, log, dict(said.split("=", 1) for said in asked.settings)) as running:
             _warm(running.address, running.key, reply)
-            rest(asked.chunks)
+            rest(asked.chunks, data)
             ours = k6.Target(running.address, running.key, running.pid)
             with _bare(reply) as ceiling:
                 corpus = " ".join(["S3 search,", *asked.settings, f"{asked.chunks} chunks"])

@@ -47,7 +47,7 @@ def main() -> None:
         headers = {"authorization": f"Bearer {running.key}", "content-type": "application/json"}
         for text in texts[:WARM]:
             _searched(http, headers, text)
-        rest(asked.chunks)
+        rest(asked.chunks, data)
         http.close()  # the server did so by now
         for text in texts[WARM : WARM + asked.queries]:
             taken, timings = _searched(http, headers, text)
