@@ -1,13 +1,12 @@
-"""Hits of one parent share what is read around them."""
+"""Passages of one parent share what is read around them."""
 
-from muniment.documents.contract import ChunkText, DocumentBrief, ParentText, Span
-from muniment.retrieval.contract import Hit, Scores
-from muniment.retrieval.parents import with_common_parents
+from muniment.documents.contract import ChunkText, DocumentBrief, ParentText, Passage, Span
+from muniment.retrieval.parents import CommonParents
 
 TEXT = "The lease is renewed. The vault does it alone."
 
 
-def hit(start: int, end: int, parent: tuple[int, int] = (0, len(TEXT)), version: int = 1) -> Hit:
+def passage(start: int, end: int, parent: tuple[int, int] = (0, len(TEXT)), version: int = 1) -> Passage:
     brief = DocumentBrief(
         id="doc_1",
         key="k",
@@ -27,17 +26,17 @@ def hit(start: int, end: int, parent: tuple[int, int] = (0, len(TEXT)), version:
         kind="body",
     )
     around = ParentText(text="".join(TEXT[slice(*parent)]), span=Span(start=parent[0], end=parent[1]))
-    return Hit(document=brief, chunk=chunk, parent=around, score=1.0, scores=Scores())
+    return Passage(document=brief, chunk=chunk, parent=around)
 
 
-def test_passages_of_one_parent_hold_one_object_and_stay_what_they_are() -> None:
-    given = [hit(0, 21), hit(22, 46)]
+def test_passages_of_one_parent_hold_one_object() -> None:
+    given, parents = [passage(0, 21), passage(22, 46)], CommonParents()
     assert given[0].parent is not given[1].parent
-    found = with_common_parents(given)
-    assert found == given
-    assert found[0].parent is found[1].parent
+    assert [parents.of(one) for one in given] == [one.parent for one in given]
+    assert parents.of(given[0]) is parents.of(given[1])
 
 
 def test_another_parent_and_another_version_stay_apart() -> None:
-    given = [hit(0, 21, (0, 21)), hit(22, 46, (22, 46)), hit(0, 21, (0, 21), version=2)]
-    assert len({id(h.parent) for h in with_common_parents(given)}) == 3
+    given = [passage(0, 21, (0, 21)), passage(22, 46, (22, 46)), passage(0, 21, (0, 21), version=2)]
+    parents = CommonParents()
+    assert len({id(parents.of(one)) for one in given}) == 3

@@ -15,6 +15,7 @@ from muniment.documents.contract import DocumentMissing
 from muniment.documents.indexing import Indexing
 from muniment.documents.parsing.bounds import ParserSettings
 from muniment.documents.parsing.pool import Parsers
+from muniment.documents.recent import RecentChunks
 from muniment.embedding.contract import Embedding
 from muniment.identity.contract import Identity
 from muniment.kernel.blobs import Blobs
@@ -161,6 +162,7 @@ class Base:
         self._database, self._jobs, self._outbox = parts.database, parts.jobs, parts.outbox
         # Names never change and ids are never reused; who may not see one any more has it withheld.
         self._names: dict[str, str] = {}
+        self._recent = RecentChunks(parts.database)
 
     async def _readable(self, connection: AsyncConnection, document_id: str, *, lock: bool = False) -> Row[Any]:
         """Raises DocumentMissing for what the caller may not read, too."""

@@ -125,15 +125,14 @@ class Reading(Base):
         raise _no_version(request, "is not there")
 
     async def hydrate(self, request: Hydrate) -> Passages:
-        """One statement, whose rows are looked at once more by the caller's tokens.
+        """One statement at most, whose rows are looked at once more by the caller's tokens.
 
         What does not say a phrase never becomes a model: a thousand are read for one that does.
         """
         who = caller()
         if not request.chunks or not who.tokens:
             return Passages(passages={})
-        async with self._database.read() as connection:
-            rows = await registry.passages(connection, request.chunks, request.as_of)
+        rows = await self._chunks(request)
         read = [row for row in rows if access.may_read(access.holding(row), who)]
         names = await self._named({row.collection for row in read})
         named = [row for row in read if row.collection in names]
@@ -146,6 +145,12 @@ class Reading(Base):
         }
         # At once: one by one takes half as long again.
         return Passages.model_validate({"passages": found, "unsaid": tuple(unsaid)})
+
+    async def _chunks(self, request: Hydrate) -> Sequence[Row[Any]]:
+        if request.as_of is None:
+            return await self._recent.rows(request.chunks)
+        async with self._database.read() as connection:
+            return await registry.passages(connection, request.chunks, request.as_of)
 
     async def history(self, request: CountReadable) -> HistoryKept:
         """As the collections say, or the server's setting for them."""

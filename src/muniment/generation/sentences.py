@@ -101,7 +101,7 @@ def quotable(source: Source) -> Iterator[Quotable]:
                 yield Quotable(start, end, heading, joined=False, answer=start, above=over, row=row)
             continue
         above = piece if len(piece) <= _LONGEST_CAPTION else ""
-        if not _is_sentence(piece, names):
+        if len(piece) > LONGEST or not _is_sentence(piece, names):
             heading = piece if _TITLE_LINE.match(piece) else heading
             before = None
             continue

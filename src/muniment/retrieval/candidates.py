@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -129,6 +130,7 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         return Order(merge(orders), more)
 
 
+@lru_cache(maxsize=64)
 def weights_of(ranking: Ranking) -> RankingWeights:
     """The table's weights, but for those that a collection or a request sets."""
     return DEFAULTS.model_copy(update=ranking.model_dump(exclude={"candidates"}, exclude_none=True))

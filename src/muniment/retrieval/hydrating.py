@@ -8,7 +8,7 @@ from muniment.documents.contract import Documents, Hydrate, Passage
 from muniment.retrieval.candidates import Look
 from muniment.retrieval.contract import Hit, Scores, Search
 from muniment.retrieval.fusion import Ranked
-from muniment.retrieval.parents import with_common_parents
+from muniment.retrieval.parents import CommonParents
 from muniment.retrieval.wording import explanation
 
 _AT_ONCE = 1000
@@ -37,7 +37,7 @@ async def hydrated(
     spare = max(spare, _SPARE_FOR_PHRASES) if look.phrases else spare
     explained = request.explain and request.mode == "hybrid"  # of one signal there is nothing to tell apart
     hits: list[Hit] = []
-    dropped = False
+    dropped, parents = False, CommonParents()
     waiting = _units((place for place in ranked if place.id not in refused), request)
     while len(hits) < request.limit:
         # Reading ahead costs more than it saves while nothing drops out.
@@ -52,11 +52,11 @@ async def hydrated(
             for place in unit:
                 dropped |= place.id not in read and place.id not in refused
                 if place.id in read:
-                    hits.append(_hit(place, read[place.id], explained=explained))
+                    hits.append(_hit(place, read[place.id], parents, explained=explained))
                     break
     # A document whose best passage dropped out is shown with another one, and stands where that does.
     best = sorted(hits, key=lambda hit: -hit.score)[: request.limit]
-    return Page(with_common_parents(best), dropped)
+    return Page(best, dropped)
 
 
 def _units(ranked: Iterable[Ranked], request: Search) -> Iterator[list[Ranked]]:
@@ -84,11 +84,11 @@ async def _read(
     return read
 
 
-def _hit(place: Ranked, passage: Passage, *, explained: bool) -> Hit:
+def _hit(place: Ranked, passage: Passage, parents: CommonParents, *, explained: bool) -> Hit:
     return Hit(
         document=passage.document,
         chunk=passage.chunk,
-        parent=passage.parent,
+        parent=parents.of(passage),
         score=place.score,
         scores=Scores(dense=place.dense, keyword=place.keyword),
         explanation=explanation(place) if explained else None,

@@ -1,20 +1,15 @@
 """What is read around hits: one text for all passages of one parent."""
 
-from collections.abc import Iterable
-
-from muniment.documents.contract import ParentText
-from muniment.retrieval.contract import Hit
+from muniment.documents.contract import ParentText, Passage
 
 
-def with_common_parents(hits: Iterable[Hit]) -> list[Hit]:
-    """The hits in their order; those of one parent hold the very same object, however often it was read."""
-    known: dict[tuple[str, int, int, int], ParentText] = {}
-    return [_with(hit, known.setdefault(_parent(hit), hit.parent)) for hit in hits]
+class CommonParents:
+    """Passages of one parent are given the very same object, however often it was read."""
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int, int], ParentText] = {}
 
-def _with(hit: Hit, parent: ParentText) -> Hit:
-    return hit if hit.parent is parent else hit.model_copy(update={"parent": parent})
-
-
-def _parent(hit: Hit) -> tuple[str, int, int, int]:
-    return hit.document.id, hit.document.version, hit.parent.span.start, hit.parent.span.end
+    def of(self, passage: Passage) -> ParentText:
+        """The passage's parent."""
+        document, span = passage.document, passage.parent.span
+        return self._known.setdefault((document.id, document.version, span.start, span.end), passage.parent)

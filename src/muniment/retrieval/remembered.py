@@ -7,7 +7,7 @@ from typing import NamedTuple
 from muniment.documents.contract import Documents, Hydrate, Passage
 from muniment.retrieval.contract import Hit, Hits, Scores
 from muniment.retrieval.kept import Question, weight_of_question
-from muniment.retrieval.parents import with_common_parents
+from muniment.retrieval.parents import CommonParents
 
 _PLACE_BYTES = 400
 
@@ -60,14 +60,15 @@ class Remembered:
 
 
 def _hits(places: Sequence[_Place], read: dict[str, Passage]) -> list[Hit]:
-    return with_common_parents(
+    parents = CommonParents()
+    return [
         Hit(
             document=read[place.chunk].document,
             chunk=read[place.chunk].chunk,
-            parent=read[place.chunk].parent,
+            parent=parents.of(read[place.chunk]),
             score=place.score,
             scores=place.scores,
         )
         for place in places
         if place.chunk in read
-    )
+    ]

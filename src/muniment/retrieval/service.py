@@ -108,7 +108,8 @@ class HybridRetrieval:
             scope = await self._scoping.of(where)
         degraded = ["history"] if scope.forgets else []
         said = unquoted(request.query)
-        request = request.model_copy(update={"query": said.text})
+        if said.text != request.query:
+            request = request.model_copy(update={"query": said.text})
         with steps.of("embed"):
             vectors = await self._embedded(request, scope, degraded)
         look = Look(_wide(request, said), scope, vectors, said.phrases)
@@ -264,6 +265,6 @@ class HybridRetrieval:
 
 def _wide(request: Search, said: Unquoted) -> Search:
     """Enough hits to tell a slip by, however few are wanted: the first of ten is the first of one."""
-    if request.mode != "hybrid" or said.phrases or request.group_by:
+    if request.mode != "hybrid" or said.phrases or request.group_by or request.limit >= LOOKED_AT:
         return request
-    return request.model_copy(update={"limit": max(request.limit, LOOKED_AT)})
+    return request.model_copy(update={"limit": LOOKED_AT})

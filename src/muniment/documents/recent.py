@@ -1,0 +1,46 @@
+"""Chunks at hand: what is found often is not read from the database again while nothing is written to it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from muniment.documents import registry
+from muniment.kernel.database import Database
+from muniment.kernel.epochs import AsOf
+
+_MOST = 2000
+"""6 MB, of parents of 3 kB."""
+
+_AT_ONCE = 50
+"""Of more, few would be at hand, and all would push out what is."""
+
+
+class RecentChunks:
+    """Chunks with their parents and documents, as they were read since the last write to a file of SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows: AsOf[Row[Any]] = AsOf(_MOST)
+
+    async def rows(self, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
+        """As `registry.passages` has them: every write that was acknowledged before is seen."""
+        mark = self._database.own_mark  # before the read: what is overtaken by a write is not kept
+        if mark is None or len(chunk_ids) > _AT_ONCE:
+            return await self._read(chunk_ids)
+        known = {chunk: row for chunk in chunk_ids if (row := self._rows.get(mark, chunk)) is not None}
+        if missing := [chunk for chunk in chunk_ids if chunk not in known]:
+            for row in await self._read(missing):
+                self._rows.put(mark, row.chunk_id, row)
+                known[row.chunk_id] = row
+        return list(known.values()) if _agree(known.values()) else await self._read(chunk_ids)
+
+    async def _read(self, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
+        async with self._database.read() as connection:
+            return await registry.passages(connection, chunk_ids)
+
+
+def _agree(rows: Iterable[Row[Any]]) -> bool:
+    """Whether each document is in one version: between a commit and its mark, two reads may see two."""
+    versions: dict[str, int] = {}
+    return all(versions.setdefault(row.id, row.version_number) == row.version_number for row in rows)
