@@ -88,6 +88,14 @@ def test_what_is_shown_of_a_passage_is_what_was_looked_for(muniment, tmp_path):
     assert "nothing found that says what is in quotes" in muniment("search", '"sings at noon"').stderr
 
 
+def test_where_there_is_nothing_yet_the_next_step_is_told(muniment):
+    assert muniment("collections", "create", "vacant").returncode == 0
+    for verb in ("search", "ask"):
+        said = muniment(verb, "where is the kettle?", "-c", "vacant")
+        assert "`muniment add FILE`" in said.stderr
+    assert "is blank; say in a word" in muniment("search", "").stderr
+
+
 def test_why_takes_what_search_takes(muniment, tmp_path):
     file = tmp_path / "ledger.md"
     file.write_text("The ledger holds every shipment.")

@@ -77,6 +77,11 @@ def test_a_line_that_is_no_question_is_named(asked: Any, line: str) -> None:
     assert '"relevant"' in said.stderr
 
 
+def test_what_is_wrong_with_a_line_is_said(asked: Any) -> None:
+    assert "relevant is missing" in asked(['{"query": "x"}']).stderr
+    assert "query: Input should be a valid string" in asked(['{"query": 1, "relevant": ["a"]}']).stderr
+
+
 @pytest.mark.parametrize(
     "option",
     [
@@ -107,3 +112,11 @@ def test_questions_about_other_documents_are_noticed(asked: Any) -> None:
     assert lost.returncode == 0
     assert "right collection" in lost.stderr
     assert "right collection" not in asked([about("anchor")]).stderr
+
+
+def test_documents_that_are_not_there_are_named(asked: Any) -> None:
+    judged = {"query": "how is the barrel kept?", "relevant": ["barrel.md", "no-such.md", "doc_0"]}
+    said = asked([about("anchor"), judged])
+    assert said.returncode == 0
+    assert "no document that you may read: doc_0, no-such.md\n" in said.stderr
+    assert "no document" not in asked([about("anchor")]).stderr

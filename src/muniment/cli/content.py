@@ -1,6 +1,7 @@
 """Commands that get answers out: search, why and ask."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -76,6 +77,7 @@ def search(
             out.print(plain(hit["explanation"]["says"], "dim"))
     if not answer["hits"]:
         err.print("nothing found that says what is in quotes" if unquoted(query).phrases else "nothing found")
+        _hint(asked, collection)
     _warn(answer["degraded"])
 
 
@@ -174,6 +176,8 @@ def _answer(asked: Session, body: dict[str, Any]) -> None:
             out.print(sentence_text(told))
         elif event == "done":
             _conclude(told, body["question"])
+            if not told["passages"]:
+                _hint(asked, body["collections"])
 
 
 def _conclude(answer: dict[str, Any], question: str) -> None:
@@ -189,6 +193,15 @@ def _conclude(answer: dict[str, Any], question: str) -> None:
     for footnote in answer["footnotes"]:
         out.print(footnote_line(footnote))
     _warn(answer["degraded"])
+
+
+def _hint(asked: Session, collections: Sequence[str] | None) -> None:
+    """What to do where there is nothing yet to be found."""
+    found = [
+        of for of in asked.muniment.pages("/api/v1/collections") if not collections or of["name"] in collections
+    ]
+    if not any(of["documents"] for of in found):
+        err.print("there is no document yet that you may read: `muniment add FILE` puts one in")
 
 
 def _instead(query: str, corrected: str) -> str:

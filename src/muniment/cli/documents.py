@@ -34,13 +34,9 @@ def address(asked: Session, document: str, collections: Sequence[str] | None = N
 
     A key alone is looked for in these `collections`, or in all that the caller sees. Raises DocumentMissing.
     """
-    if document.startswith("doc_") and "/" not in document:
+    if _is_id(document):
         return f"/api/v1/documents/{quote(document, safe='')}"
-    first, _, rest = document.partition("/")
-    found = _with_key(asked, [first], rest) if rest else {}
-    if not found:
-        known = collections or [collection["name"] for collection in asked.muniment.pages("/api/v1/collections")]
-        found = _with_key(asked, known, document)
+    found = _named(asked, document, collections)
     if len(found) == 1:
         return f"/api/v1/documents/{next(iter(found.values()))}"
     if found:
@@ -51,6 +47,29 @@ def address(asked: Session, document: str, collections: Sequence[str] | None = N
         "`muniment documents list` shows",
         key=document,
     )
+
+
+def is_known(asked: Session, document: str, collections: Sequence[str] | None = None) -> bool:
+    """Whether the caller may read a document, or several, of that name: as `address` takes it."""
+    if not _is_id(document):
+        return bool(_named(asked, document, collections))
+    with suppress(DocumentMissing):
+        asked.muniment.get(f"/api/v1/documents/{quote(document, safe='')}")
+        return True
+    return False
+
+
+def _is_id(document: str) -> bool:
+    return document.startswith("doc_") and "/" not in document
+
+
+def _named(asked: Session, document: str, collections: Sequence[str] | None) -> dict[str, str]:
+    """The ids of documents that are called so, by collection."""
+    first, _, rest = document.partition("/")
+    if rest and (found := _with_key(asked, [first], rest)):
+        return found
+    known = collections or [collection["name"] for collection in asked.muniment.pages("/api/v1/collections")]
+    return _with_key(asked, known, document)
 
 
 def _with_key(asked: Session, collections: Sequence[str], key: str) -> dict[str, str]:

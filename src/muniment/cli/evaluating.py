@@ -21,6 +21,7 @@ PRIORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
 _SERVERS = PRIORS.index(1.0)
 _FOLDS = 5
+_NAMES_SHOWN = 10
 _FEWEST_TO_LEARN = 20
 _SHOWN = {"ndcg": "nDCG", "recall": "recall", "reciprocal_rank": "MRR"}
 
@@ -56,12 +57,21 @@ def evaluate(
         if apply and learned.prior is not None:
             _apply(asked, (collection or [""])[0], learned.prior)
         _tell_learned(asked, learned, depth, applied=apply)
+        _tell_unknown(asking_them)
         return
     before = asking_them.scored(Setting("hybrid", None), "as it is")
     after = None
     if ranking is not None or mode is not None:
         after = asking_them.scored(Setting(mode or "hybrid", ranking), "as changed")
     _tell(asked, before, after, depth)
+    _tell_unknown(asking_them)
+
+
+def _tell_unknown(asked: Asking) -> None:
+    unknown = asked.unknown()
+    if unknown:
+        shown = ", ".join(unknown[:_NAMES_SHOWN]) + (", …" if len(unknown) > _NAMES_SHOWN else "")
+        err.print(plain(f"judged, and no document that you may read: {shown}", "yellow"))
 
 
 class _Learned(NamedTuple):

@@ -6,11 +6,15 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
+from muniment.cli.documents import is_known
 from muniment.cli.session import Session
 from muniment.cli.terminal import steps
 from muniment.kernel.problems import Invalid
 from muniment.retrieval.contract import Mode
 from muniment.sdk.measures import Scores, scores
+
+_LOOKED_UP = 100
+"""A file of another installation may name thousands."""
 
 _EXAMPLE = '{"query": "how are leases renewed", "relevant": ["leases.md"]}'
 
@@ -52,11 +56,13 @@ def _question(line: str, where: str, *, unjudged: bool) -> Question:
     try:
         said = _Line.model_validate_json(line)
     except ValidationError as unfit:
-        raise Invalid(f"{where}: not a judged question; one is like {_EXAMPLE}") from unfit
+        first = unfit.errors()[0]
+        field = f" {first['loc'][0]}:" if first["loc"] else ""
+        raise Invalid(f"{where}:{field} {first['msg']}; a judged question is like {_EXAMPLE}") from unfit
     if said.relevant is None:
         if unjudged:
             return Question(said.query, {})
-        raise Invalid(f"{where}: not a judged question; one is like {_EXAMPLE}")
+        raise Invalid(f"{where}: relevant is missing; a judged question is like {_EXAMPLE}")
     grades = said.relevant if isinstance(said.relevant, dict) else dict.fromkeys(said.relevant, 1.0)
     relevant = {name: grade for name, grade in grades.items() if grade > 0}
     if not relevant:
@@ -79,6 +85,7 @@ class Asking:
         self, asked: Session, judged: Sequence[Question], collections: list[str] | None, depth: int
     ) -> None:
         self._asked, self._judged, self._collections, self._depth = asked, judged, collections, depth
+        self._seen: set[str] = set()
 
     def scored(self, setting: Setting, name: str) -> list[Scores]:
         """A row for each question; `name` is what the progress is called."""
@@ -100,7 +107,14 @@ class Asking:
         for document in found:
             name = _named(document, question.relevant)
             ranking.append(document["id"] if name in ranking else name)
+        self._seen |= question.relevant.keys() & set(ranking)
         return scores(ranking, question.relevant, self._depth)
+
+    def unknown(self) -> list[str]:
+        """Names of judged documents that no answer held, and that nothing the caller may read is called by."""
+        missed = {name for question in self._judged for name in question.relevant} - self._seen
+        some = sorted(missed)[:_LOOKED_UP]
+        return [name for name in some if not is_known(self._asked, name, self._collections)]
 
     def found(self, query: str, setting: Setting) -> list[dict[str, Any]]:
         """The documents that a search finds, best first."""

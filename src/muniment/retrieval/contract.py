@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Protocol
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from muniment.collections.contract import Ranking
@@ -15,13 +15,13 @@ Filters = dict[str, JsonValue]
 """Field (or `metadata.<name>`) -> a value, a list (any of), or an object of operators, as in the API."""
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
+def _not_blank(text: object) -> object:
+    if isinstance(text, str) and not text.strip():
         raise PydanticCustomError("blank", "is blank; say in a word or a question what to look for")
     return text
 
 
-Query = Annotated[Text, Field(min_length=1, max_length=8192), AfterValidator(_not_blank)]
+Query = Annotated[Text, BeforeValidator(_not_blank), Field(min_length=1, max_length=8192)]
 """What is looked for or asked, in words."""
 
 
