@@ -34,7 +34,7 @@ BENCHES = {
     "embedding": Bench("embedding", tiny=("--rounds", "1", "--chunks", "16"), peers=True),
     "start": Bench("start", tiny=(*FILLED, "--rounds", "1")),
     "walls": Bench("walls", tiny=("--queries", "20")),
-    "ingest": Bench("ingest", tiny=("--files", "20")),
+    "ingest": Bench("ingest", tiny=("--files", "20", "--documents", "2")),
     "pipeline": Bench("pipeline", tiny=("--documents", "3"), peers=True),
     "serving": Bench("serving", tiny=(*FILLED, "--seconds", "4", "--clients", "4")),
     "stages": Bench("stages", tiny=(*FILLED, "--queries", "20")),
