@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -131,6 +131,6 @@ def rest(chunks: int, data: Path) -> None:
     """
     time.sleep(5 + chunks / 10_000)
     for file in filter(Path.is_file, data.rglob("*")):
-        with file.open("rb") as opened:
+        with suppress(FileNotFoundError), file.open("rb") as opened:
             while opened.read(_READ_BYTES):
                 pass

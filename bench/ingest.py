@@ -2,8 +2,8 @@
 
     python -m bench.ingest [--files 400] [--documents 40]
 
-Small files are where the walls show most: sections of 1 to 3 kB, each a document of its own. The long documents are
-those of S2, some 30 kB each.
+Small files are where the walls show most: sections of 1 to 3 kB, each a document of its own. The long documents
+are those of S2, some 30 kB each.
 """
 
 import argparse

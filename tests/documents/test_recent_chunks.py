@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.office import Office
 from muniment.documents import registry
-from muniment.documents.contract import UpdateDocument
+from muniment.documents.contract import ById, SetAccess, UpdateDocument
 from muniment.kernel.database import Database
 
 LEASES = "# Leases\n\nThe vault renews each lease every ten seconds.\n"
@@ -55,6 +55,33 @@ async def test_only_what_is_not_at_hand_is_read(sqlite_office: Office, read: lis
     assert len(await sqlite_office.hydrated("ada", first)) == len(first)
     assert len(await sqlite_office.hydrated("ada", both)) == len(both)
     assert [set(asked) for asked in read] == [set(first), set(both) - set(first)]
+
+
+async def test_a_revocation_and_a_deletion_are_in_force_at_once(
+    sqlite_office: Office, read: list[tuple[str, ...]]
+) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES, grants=("user:eve",))
+    chunks = sqlite_office.all_chunks()
+    assert len(await sqlite_office.hydrated("eve", chunks)) == len(chunks)
+    read.clear()
+    assert len(await sqlite_office.hydrated("eve", chunks)) == len(chunks)
+    assert not read
+    with sqlite_office.asking("ada") as room:
+        await room.set_access(SetAccess(id=put.id or "", grants=()))
+    assert not await sqlite_office.hydrated("eve", chunks)
+    assert len(await sqlite_office.hydrated("ada", chunks)) == len(chunks)
+    with sqlite_office.asking("ada") as room:
+        await room.delete(ById(id=put.id or ""))
+    assert not await sqlite_office.hydrated("ada", chunks)
+
+
+async def test_what_is_large_is_read_each_time(sqlite_office: Office, read: list[tuple[str, ...]]) -> None:
+    await sqlite_office.put("ada", "a.md", LEASES, metadata={"links": "x" * 8000})
+    chunks = sqlite_office.all_chunks()
+    read.clear()
+    for _ in range(2):
+        assert len(await sqlite_office.hydrated("ada", chunks)) == len(chunks)
+    assert len(read) == 2
 
 
 async def test_of_a_document_no_two_versions_are_shown(

@@ -6,7 +6,14 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from muniment.collections.contract import CollectionMissing, CollectionRef, CollectionRefs, Indexes, IndexRef
+from muniment.collections.contract import (
+    CollectionMissing,
+    CollectionRef,
+    CollectionRefs,
+    Indexes,
+    IndexRef,
+    Ranking,
+)
 from muniment.documents.contract import (
     ChunkText,
     Counts,
@@ -20,7 +27,8 @@ from muniment.documents.contract import (
 from muniment.embedding.contract import Embedded
 from muniment.kernel.caller import Caller, calling_as
 from muniment.kernel.problems import Invalid, NotAvailable, Unavailable
-from muniment.models.contract import ModelMissing
+from muniment.models.contract import BUNDLED_EMBEDDING, ModelMissing
+from muniment.retrieval.constants import DEFAULTS
 from muniment.retrieval.contract import Search, Weigh
 from muniment.retrieval.service import HybridRetrieval
 from muniment.vectors.contract import (
@@ -176,6 +184,24 @@ async def test_every_query_carries_the_readers_and_leaves_out_what_is_withheld()
     assert asked.readers == {"usr_1"}
     assert NoneOf(field="collection", values=("col_gone",)) in asked.filter
     assert (asked.text, asked.vector is not None) == ("leases", True)
+
+
+@pytest.mark.parametrize(
+    ("model", "ranking", "near"),
+    [
+        (BUNDLED_EMBEDDING, None, DEFAULTS.near),
+        (BUNDLED_EMBEDDING, Ranking(prior=2), DEFAULTS.near),
+        (BUNDLED_EMBEDDING, Ranking(dense=0), None),
+        ("m", None, None),
+    ],
+)
+async def test_spelling_may_be_left_out_only_for_the_bundled_model_as_it_is_judged(
+    monkeypatch, model, ranking, near
+):
+    monkeypatch.setattr(f"{__name__}.INDEX", INDEX.model_copy(update={"model": model}))
+    service, engine = room()
+    await search(service, ranking=ranking)
+    assert [asked.near for asked in engine.asked] == [near]
 
 
 async def test_no_tokens_no_query():

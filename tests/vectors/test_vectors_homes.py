@@ -15,7 +15,7 @@ from qdrant_edge import EdgeShard
 
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, Filter, Payload
-from muniment.vectors.engine import edge, edge_homes
+from muniment.vectors.engine import edge, edge_homes, edge_opened
 from muniment.vectors.engine.edge import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Home
 
@@ -108,6 +108,23 @@ def test_what_was_read_ahead_is_not_read_again(tmp_path: Path) -> None:
     late = {uuid4(): Home("doc_late", "col_2")}
     put(shards, late)
     assert index.homes.of(unread(index.shard), list(late)) == list(late.values())
+    shards.close()
+
+
+def test_what_they_were_read_from_is_let_go_of_and_all_else_brought_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go: list[Path] = []
+    monkeypatch.setattr(edge_opened, "release", let_go.append)
+    shards = opened(tmp_path / "engine")
+    put(shards, {uuid4(): Home("doc_1", "col_1") for _ in range(3)})
+    index = shards.index("main")
+    while not index.pages.complete:
+        index.pages.bring()
+    index.read_more(unwritten=True)
+    assert index.homes.complete
+    assert let_go == [index.folder]
+    assert not index.pages.complete
     shards.close()
 
 

@@ -309,6 +309,43 @@ def test_a_full_table_is_begun_anew_with_less_of_each_corpus(
     shards.close()
 
 
+def test_readers_of_the_same_points_each_have_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge_terms, "MOST_ROWS", 200)
+    for name, value in {"_MOST_POINTS": 100, "_LEAST_POINTS": 8, "_ROOM": 32}.items():
+        monkeypatch.setattr(edge_memory, name, value)
+    shards = made(tmp_path)
+    kept = some(60, "usr_all", np.random.default_rng(7))
+    put(shards, "main", kept)
+    for number in [*range(12), *range(12)]:
+        require_counted(shards, kept, "usr_all", f"usr_{number}", points=60)
+        put(shards, "main", kept[:1])
+    shards.close()
+
+
+def test_small_filters_beside_large_ones_leave_the_table_in_peace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_terms, "MOST_ROWS", 1024)
+    bounds = {"_MOST_POINTS": 256, "_LEAST_POINTS": 16, "_ROOM": 96}
+    bounds |= {"_AT_ONCE": 32, "_LISTED_AT_ONCE": 64, "_LISTED": 8, "_STEP": 8}
+    for name, value in bounds.items():
+        monkeypatch.setattr(edge_memory, name, value)
+    shards, chance = made(tmp_path), np.random.default_rng(8)
+    sizes = {f"usr_small_{number}": 15 for number in range(45)} | {"usr_one": 400, "usr_two": 400}
+    kept = [point for reader, size in sizes.items() for point in some(size, reader, chance)]
+    put(shards, "main", kept)
+    main = shards.index("main")
+    counted = Counted(main.shard)
+    for _ in range(8):
+        counted.read = 0
+        for reader in sizes:
+            main.memory.corpus(counted, mine(reader))
+            while main.memory.complete(counted):
+                pass
+    assert counted.read == 0
+    shards.close()
+
+
 async def test_at_leisure_is_until_something_is_asked() -> None:
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)

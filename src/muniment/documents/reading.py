@@ -125,7 +125,7 @@ class Reading(Base):
         raise _no_version(request, "is not there")
 
     async def hydrate(self, request: Hydrate) -> Passages:
-        """One statement at most, whose rows are looked at once more by the caller's tokens.
+        """The rows are looked at once more by the caller's tokens, those at hand as well.
 
         What does not say a phrase never becomes a model: a thousand are read for one that does.
         """

@@ -9,8 +9,8 @@ from muniment.documents import registry
 from muniment.kernel.database import Database
 from muniment.kernel.epochs import AsOf
 
-_MOST = 2000
-"""6 MB, of parents of 3 kB."""
+_MOST, _LARGEST = 2000, 8000
+"""Rows, and the characters of parent and metadata in one that is kept: 6 MB of parents of 3 kB, at most 32."""
 
 _AT_ONCE = 50
 """Of more, few would be at hand, and all would push out what is."""
@@ -24,16 +24,24 @@ class RecentChunks:
         self._rows: AsOf[Row[Any]] = AsOf(_MOST)
 
     async def rows(self, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
-        """As `registry.passages` has them: every write that was acknowledged before is seen."""
+        """As `registry.passages` has them: every write that was acknowledged before is seen.
+
+        What is at hand and what is read besides are of one snapshot: all is read again once a write was noted, or a
+        document shows two versions, as it may while one is being committed.
+        """
         mark = self._database.own_mark  # before the read: what is overtaken by a write is not kept
         if mark is None or len(chunk_ids) > _AT_ONCE:
             return await self._read(chunk_ids)
         known = {chunk: row for chunk in chunk_ids if (row := self._rows.get(mark, chunk)) is not None}
-        if missing := [chunk for chunk in chunk_ids if chunk not in known]:
-            for row in await self._read(missing):
+        missing = [chunk for chunk in chunk_ids if chunk not in known]
+        read = await self._read(missing) if missing else ()
+        for row in read:
+            if len(row.parent_text) + len(str(row.metadata)) <= _LARGEST:
                 self._rows.put(mark, row.chunk_id, row)
-                known[row.chunk_id] = row
-        return list(known.values()) if _agree(known.values()) else await self._read(chunk_ids)
+        rows = [*known.values(), *read]
+        if known and (self._database.own_mark != mark or not _agree(rows)):
+            return await self._read(chunk_ids)
+        return rows
 
     async def _read(self, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
         async with self._database.read() as connection:

@@ -10,11 +10,12 @@ import numpy as np
 from muniment.collections.contract import Ranking
 from muniment.kernel.caller import caller
 from muniment.kernel.model import Matrix
+from muniment.models.contract import BUNDLED_EMBEDDING
 from muniment.retrieval.constants import DEFAULTS, RankingWeights
 from muniment.retrieval.contract import Search
 from muniment.retrieval.fusion import Ranked, alone, by_documents, merge
 from muniment.retrieval.places import Place
-from muniment.retrieval.ranking import judged, ranked, whole
+from muniment.retrieval.ranking import WORDS, judged, ranked, whole
 from muniment.retrieval.scope import Scope
 from muniment.retrieval.steps import Steps
 from muniment.vectors.contract import (
@@ -111,7 +112,7 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
             languages=scope.languages,
             vector=look.vectors.get(place.model),
             pool=pool,
-            near=weights.near,
+            near=_near(place, weights),
             readers=caller().tokens,
             filter=place.filter,
         )
@@ -128,6 +129,12 @@ async def _judged(engine: Vectors, look: Look, pool: int, steps: Steps) -> Order
         orders = [_order(some, weights, priors, request) for some in by_model.values()]
         more = any(candidates.full for some in by_model.values() for candidates in some)
         return Order(merge(orders), more)
+
+
+def _near(place: Place, weights: RankingWeights) -> float | None:
+    """The cosine from which spelling need not be looked for: of the bundled model, judged as it is by default."""
+    is_usual = all(getattr(weights, side) == getattr(DEFAULTS, side) for side in ("dense", *WORDS))
+    return weights.near if place.model == BUNDLED_EMBEDDING and is_usual else None
 
 
 @lru_cache(maxsize=64)

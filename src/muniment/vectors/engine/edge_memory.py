@@ -259,18 +259,22 @@ class Memory:
         return 0 if corpus.whole else max(0, self._share(corpus) - corpus.points)
 
     def _share(self, corpus: Corpus) -> int:
-        """So many points that as many of each large corpus take half of the table: there is room for who comes."""
-        others = sum(other is not corpus and other.points >= _LEAST_POINTS for other in self._corpora.values())
+        """How many points: all, and once half of the table is taken, as many as fill it for each large corpus."""
+        is_half_full = self._terms.room < self._terms.size // 2  # until then they may have the same points, or few
+        others = sum(other is not corpus for other in self._large()) if is_half_full else 0
         share = self._terms.size // 2 // max(others + 1, self._sharers)
         return min(max(share, _LEAST_POINTS), _MOST_POINTS)
 
+    def _large(self) -> list[Corpus]:
+        return [corpus for corpus in self._corpora.values() if corpus.points >= _LEAST_POINTS]
+
     def _make_room(self) -> None:
-        """Begin a full table anew: for as many as now, if their corpora filled it, and not rows of old."""
+        """Begin a full table anew: for more corpora, if those of now filled it, and not rows of old."""
         if self._terms.room >= _ROOM:
             return
         used = np.zeros(self._terms.size, bool)
         for corpus in self._corpora.values():
             corpus.mark(used)
         filled = np.count_nonzero(used) > self._terms.size // 2
-        self._sharers = sum(c.points >= _LEAST_POINTS for c in self._corpora.values()) if filled else 0
+        self._sharers = max(len(self._large()), 2 * self._sharers) if filled else self._sharers // 2
         self.clear()

@@ -27,8 +27,8 @@ _LEAST_BYTES = 1_000_000_000
 _BYTES_A_POINT = 1_800
 """So much of mapped files may count as this process's: not all lists of keywords, of 2 kB a point, at once.
 
-A million points then take 1.4 to 2.8 GB instead of 3.5 to 4, and a search a sixth more CPU at the most, for the
-pages that it finds in the cache.
+A million points then take 2.6 GB instead of 3.5 to 4, and a search a sixth more CPU at the most, for pages that it
+finds in the cache.
 """
 
 
