@@ -26,8 +26,8 @@ class RecentChunks:
     async def rows(self, chunk_ids: Sequence[str]) -> Sequence[Row[Any]]:
         """As `registry.passages` has them: every write that was acknowledged before is seen.
 
-        What is at hand and what is read besides are of one snapshot: all is read again once a write was noted, or a
-        document shows two versions, as it may while one is being committed.
+        What is at hand and what is read besides are of one snapshot: all is read again once a write was noted, or
+        a document shows two versions, as it may while one is being committed.
         """
         mark = self._database.own_mark  # before the read: what is overtaken by a write is not kept
         if mark is None or len(chunk_ids) > _AT_ONCE:
