@@ -1,5 +1,6 @@
 """Chunks at hand: read once, and never as they were before a write that was acknowledged."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,19 +32,32 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     return asked
 
 
+async def settled(office: Office, chunks: Sequence[str], read: list[tuple[str, ...]]) -> None:
+    """Until the room has noted what became of its jobs and events: these are writes, too."""
+    async with asyncio.timeout(10):
+        while True:
+            read.clear()
+            await office.hydrated("ada", chunks)
+            await asyncio.sleep(0.05)
+            await office.hydrated("ada", chunks)
+            if len(read) < 2:
+                break
+    read.clear()
+
+
 async def test_what_was_read_is_not_read_again_until_a_write(
     sqlite_office: Office, read: list[tuple[str, ...]]
 ) -> None:
     put = await sqlite_office.put("ada", "a.md", LEASES)
     chunks = sqlite_office.all_chunks()
-    read.clear()
+    await settled(sqlite_office, chunks, read)
     assert await sqlite_office.hydrated("ada", chunks) == await sqlite_office.hydrated("ada", chunks)
     assert not await sqlite_office.hydrated("eve", chunks)  # at hand, and not theirs to read
-    assert len(read) == 1
+    assert not read
     with sqlite_office.asking("ada") as room:
         await room.update(UpdateDocument(id=put.id or "", title="Renewals"))
     assert {p.document.title for p in await sqlite_office.hydrated("ada", chunks)} == {"Renewals"}
-    assert len(read) == 2
+    assert len(read) == 1
 
 
 async def test_only_what_is_not_at_hand_is_read(sqlite_office: Office, read: list[tuple[str, ...]]) -> None:
@@ -51,10 +65,9 @@ async def test_only_what_is_not_at_hand_is_read(sqlite_office: Office, read: lis
     first = sqlite_office.all_chunks()
     await sqlite_office.put("ada", "b.md", RESTARTS)
     both = sqlite_office.all_chunks()
-    read.clear()
-    assert len(await sqlite_office.hydrated("ada", first)) == len(first)
+    await settled(sqlite_office, first, read)
     assert len(await sqlite_office.hydrated("ada", both)) == len(both)
-    assert [set(asked) for asked in read] == [set(first), set(both) - set(first)]
+    assert [set(asked) for asked in read] == [set(both) - set(first)]
 
 
 async def test_a_revocation_and_a_deletion_are_in_force_at_once(
@@ -62,8 +75,7 @@ async def test_a_revocation_and_a_deletion_are_in_force_at_once(
 ) -> None:
     put = await sqlite_office.put("ada", "a.md", LEASES, grants=("user:eve",))
     chunks = sqlite_office.all_chunks()
-    assert len(await sqlite_office.hydrated("eve", chunks)) == len(chunks)
-    read.clear()
+    await settled(sqlite_office, chunks, read)
     assert len(await sqlite_office.hydrated("eve", chunks)) == len(chunks)
     assert not read
     with sqlite_office.asking("ada") as room:
@@ -96,3 +108,16 @@ async def test_of_a_document_no_two_versions_are_shown(
     both = [*before, *(chunk for chunk in sqlite_office.all_chunks() if chunk not in before)]
     assert {p.document.version for p in await sqlite_office.hydrated("ada", both)} == {2}
     assert len(read) == 3
+
+
+async def test_of_a_document_no_two_states_are_shown(
+    sqlite_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = await sqlite_office.put("ada", "a.md", LEASES + 400 * "The vault tells who asks for it. ")
+    chunks = sqlite_office.all_chunks()
+    assert len(chunks) > 1
+    monkeypatch.setattr(Database, "own_mark", property(lambda _: "still"))
+    assert len(await sqlite_office.hydrated("ada", chunks[:1])) == 1
+    with sqlite_office.asking("ada") as room:
+        await room.update(UpdateDocument(id=put.id or "", title="Renewals"))
+    assert {p.document.title for p in await sqlite_office.hydrated("ada", chunks)} == {"Renewals"}

@@ -1,6 +1,6 @@
 """Chunks at hand: what is found often is not read from the database again while nothing is written to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -27,7 +27,7 @@ class RecentChunks:
         """As `registry.passages` has them: every write that was acknowledged before is seen.
 
         What is at hand and what is read besides are of one snapshot: all is read again once a write was noted, or
-        a document shows two versions, as it may while one is being committed.
+        a document is shown in two states, as it may be while one is being committed.
         """
         mark = self._database.own_mark  # before the read: what is overtaken by a write is not kept
         if mark is None or len(chunk_ids) > _AT_ONCE:
@@ -48,7 +48,8 @@ class RecentChunks:
             return await registry.passages(connection, chunk_ids)
 
 
-def _agree(rows: Iterable[Row[Any]]) -> bool:
-    """Whether each document is in one version: between a commit and its mark, two reads may see two."""
-    versions: dict[str, int] = {}
-    return all(versions.setdefault(row.id, row.version_number) == row.version_number for row in rows)
+def _agree(rows: Sequence[Row[Any]]) -> bool:
+    """Whether each document is as it was at one time: between a commit and its mark, two reads may differ."""
+    known: dict[str, list[object]] = {}
+    said = ([row.version_number, *(getattr(row, name) for name in registry.OF_DOCUMENT)] for row in rows)
+    return all(known.setdefault(of.id, told) == told for of, told in zip(rows, said, strict=True))

@@ -215,6 +215,12 @@ async def count_readable(
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
+OF_DOCUMENT = (
+    "id", "collection", "key", "title", "type", "status", "source_url", "metadata", "owner", "access_level",
+    "grants",
+)  # fmt: skip
+"""What a passage's row says of its document."""
+
 _original = versions.alias("original")
 _shown = func.coalesce(versions.c.copy_of, versions.c.id)
 """The version that a row's chunks are of, whichever index they stand in."""
@@ -236,13 +242,7 @@ _PASSAGE: Select[Any] = (
         parents.c.span_end.label("parent_end"),
         parents.c.text.label("parent_text"),
         _number.label("version_number"),
-        *(
-            documents.c[name]
-            for name in (
-                "id", "collection", "key", "title", "type", "status", "source_url", "metadata", "owner",
-                "access_level", "grants",
-            )
-        ),
+        *(documents.c[name] for name in OF_DOCUMENT),
     )
     .join(versions, versions.c.id == chunks.c.version)
     .join(documents, documents.c.id == versions.c.document)
