@@ -31,8 +31,8 @@ from muniment.vectors.contract import (
     Upsert,
     Vectors,
 )
-from muniment.vectors.engine.processes import Processes
-from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.processes.proxy import ChildEngine
+from muniment.vectors.engine.processes.routes import Processes
 from muniment.vectors.service import EngineVectors
 
 INDEX, DIMENSIONS, POOL = "filters", 384, 100

@@ -29,7 +29,7 @@ from muniment.vectors import keywords
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import IndexStatus, Payload
 from muniment.vectors.engine.engine import EnginePoint
-from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.processes.proxy import ChildEngine
 from muniment.vectors.engine.terms import Terms
 
 INDEX = "main"

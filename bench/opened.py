@@ -23,11 +23,11 @@ from muniment.kernel.model import Matrix
 from muniment.models.contract import Models
 from muniment.vectors.build import VectorsSettings
 from muniment.vectors.contract import Vectors
-from muniment.vectors.engine.building import IndexedCopies
+from muniment.vectors.engine.copies.building import IndexedCopies
 from muniment.vectors.engine.engine import EnginePoint
-from muniment.vectors.engine.processes import Processes
-from muniment.vectors.engine.proxy import ChildEngine
-from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.processes.proxy import ChildEngine
+from muniment.vectors.engine.processes.routes import Processes
+from muniment.vectors.engine.processes.supervisor import Supervisor
 from muniment.vectors.engine.terms import Terms
 from muniment.vectors.service import EngineVectors
 

@@ -34,9 +34,9 @@ from muniment.retrieval.build import RetrievalSettings
 from muniment.retrieval.constants import DEFAULTS
 from muniment.vectors import keywords
 from muniment.vectors.contract import AnyOf, Filter
-from muniment.vectors.engine import layout
+from muniment.vectors.engine.edge import layout
 from muniment.vectors.engine.engine import Gathering, Nearest
-from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.processes.proxy import ChildEngine
 from muniment.vectors.engine.terms import Terms
 
 QUERY_WORDS = 10

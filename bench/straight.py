@@ -9,12 +9,12 @@ from qdrant_edge import EdgeShard
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.contract import Payload
-from muniment.vectors.engine import layout
-from muniment.vectors.engine.edge_config import index_fields, indexed
-from muniment.vectors.engine.edge_readers import index_numbers, numbered
-from muniment.vectors.engine.edge_replay import update_of
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.edge.config import index_fields, indexed
+from muniment.vectors.engine.edge.readers import index_numbers, numbered
+from muniment.vectors.engine.edge.replay import update_of
+from muniment.vectors.engine.edge.resident import release
 from muniment.vectors.engine.engine import EnginePoint
-from muniment.vectors.engine.resident import release
 from muniment.vectors.engine.stored import stored
 
 SEGMENT = 100_000

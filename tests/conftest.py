@@ -76,7 +76,7 @@ def migrated_by_rote() -> Iterator[None]:
 def forked_engines() -> Iterator[None]:
     """The processes of the vectors engine start at once in all tests that build a room with one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("muniment.vectors.engine.spawning._started", forked)
+        patch.setattr("muniment.vectors.engine.processes.spawning._started", forked)
         yield
 
 

@@ -61,5 +61,5 @@ class Forked:
 
 
 async def forked(module: str, theirs: socket.socket, arguments: Sequence[str]) -> Any:
-    """As `muniment.vectors.engine.spawning._started`."""
+    """As `muniment.vectors.engine.processes.spawning._started`."""
     return Forked(module, theirs, arguments)

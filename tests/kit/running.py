@@ -38,7 +38,7 @@ START_SECONDS = 180
 ONE_PARSER = {"MUNIMENT_DOCUMENTS__PARSER_PROCESSES": "1", "MUNIMENT_DOCUMENTS__PARSER_PROCESSES_MOST": "1"}
 """For a house whose tests are not of parsing: each process takes half a second to begin."""
 FORKS = get_context("forkserver")
-ENGINE = ["muniment.vectors.engine.builder", "muniment.vectors.engine.child"]
+ENGINE = ["muniment.vectors.engine.copies.builder", "muniment.vectors.engine.processes.child"]
 LOADED = ["muniment.app", "muniment.cli.main", "alembic.operations", "alembic.script", *ENGINE]
 FORKS.set_forkserver_preload([*LOADED, "pytest"])  # which each process takes for its main module
 

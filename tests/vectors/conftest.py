@@ -12,7 +12,7 @@ from muniment.kernel.house import Ground
 from muniment.kernel.local import local
 from muniment.vectors.build import VectorsSettings, build
 from muniment.vectors.contract import Vectors
-from muniment.vectors.engine import edge
+from muniment.vectors.engine.edge import shards as edge
 from vectors.oracle import AVERAGE_LENGTH
 
 SERVER = os.environ.get("MUNIMENT_TEST_QDRANT_URL")

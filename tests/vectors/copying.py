@@ -11,11 +11,11 @@ import numpy as np
 
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import AnyOf, EngineDown, Filter, IndexStatus, Payload
-from muniment.vectors.engine.building import IndexedCopies
+from muniment.vectors.engine.copies.building import IndexedCopies
+from muniment.vectors.engine.copies.mirror import _filled
 from muniment.vectors.engine.engine import EnginePoint, Matching
-from muniment.vectors.engine.mirror import _filled
-from muniment.vectors.engine.processes import Processes
-from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.processes.proxy import ChildEngine
+from muniment.vectors.engine.processes.routes import Processes
 from muniment.vectors.engine.terms import Terms
 
 DIMENSIONS = 8

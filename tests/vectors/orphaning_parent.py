@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from muniment.kernel.logs import configure_logs
-from muniment.vectors.engine.proxy import ChildEngine
-from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.processes.proxy import ChildEngine
+from muniment.vectors.engine.processes.supervisor import Supervisor
 
 
 async def main(folder: Path) -> None:

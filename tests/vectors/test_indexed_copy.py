@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from muniment.vectors.contract import IndexStatus
-from muniment.vectors.engine import building, layout
+from muniment.vectors.engine.copies import building
+from muniment.vectors.engine.edge import layout
 from muniment.vectors.engine.terms import Terms
 from vectors.copying import DIMENSIONS, TERMS, Room, built, files, of, room, some, told_apart
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from muniment.vectors.contract import AnyOf
-from muniment.vectors.engine import building, layout
+from muniment.vectors.engine.copies import building
+from muniment.vectors.engine.edge import layout
 from muniment.vectors.engine.engine import Nearest
 from vectors.copying import DIMENSIONS, TERMS, Room, built, files, lean, of, room, some, told_apart
 

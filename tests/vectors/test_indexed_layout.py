@@ -10,15 +10,17 @@ import pytest
 from qdrant_edge import EdgeShard, EdgeSparseVectorParams, Memory
 
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.engine import edge_config, edge_copying, layout
-from muniment.vectors.engine.builder import Build
-from muniment.vectors.engine.edge_copying import Copying
-from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.edge_replay import put, replay
+from muniment.vectors.engine.copies.builder import Build
+from muniment.vectors.engine.copies.oplog import OperationLog
+from muniment.vectors.engine.edge import config as edge_config
+from muniment.vectors.engine.edge import copying as edge_copying
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.edge.copying import Copying
+from muniment.vectors.engine.edge.opened import OpenIndex
+from muniment.vectors.engine.edge.replay import put, replay
+from muniment.vectors.engine.edge.resident import Pages
 from muniment.vectors.engine.engine import EnginePoint
-from muniment.vectors.engine.frames import Frame
-from muniment.vectors.engine.oplog import OperationLog
-from muniment.vectors.engine.resident import Pages
+from muniment.vectors.engine.processes.frames import Frame
 
 DIMENSIONS, POINTS, TERMS = 384, 400, 1000
 

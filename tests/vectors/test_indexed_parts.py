@@ -11,14 +11,17 @@ from qdrant_edge import EdgeShard, Query, QueryRequest, SearchParams
 from muniment.kernel.problems import Unavailable
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import AnyOf, Filter
-from muniment.vectors.engine import edge, edge_config, layout, oplog
-from muniment.vectors.engine.edge_config import dense_search, index_fields
-from muniment.vectors.engine.edge_filter import edge_filter
-from muniment.vectors.engine.edge_point import named
-from muniment.vectors.engine.edge_replay import put, replay
+from muniment.vectors.engine.copies import oplog
+from muniment.vectors.engine.copies.oplog import LogReader, OperationLog, Position
+from muniment.vectors.engine.edge import config as edge_config
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.edge import shards as edge
+from muniment.vectors.engine.edge.config import dense_search, index_fields
+from muniment.vectors.engine.edge.filter import edge_filter
+from muniment.vectors.engine.edge.point import named
+from muniment.vectors.engine.edge.replay import put, replay
 from muniment.vectors.engine.engine import DENSE, EnginePoint
-from muniment.vectors.engine.frames import Frame
-from muniment.vectors.engine.oplog import LogReader, OperationLog, Position
+from muniment.vectors.engine.processes.frames import Frame
 
 POINTS, DIMENSIONS, QUERIES, NEAREST = 10_000, 48, 40, 10
 GROUPS, RARE = 50, 500

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.vectors.engine import mirror
-from muniment.vectors.engine.mirror import Mirror
+from muniment.vectors.engine.copies import mirror
+from muniment.vectors.engine.copies.mirror import Mirror
 
 NAMES = st.sampled_from(["a", "b", "within/a", "within/b", "within/deep/a"])
 CHANGES = st.lists(

@@ -9,7 +9,7 @@ from qdrant_client import AsyncQdrantClient
 
 from muniment.kernel.problems import NotAvailable, Problem
 from muniment.vectors.contract import EngineDown, IndexMissing
-from muniment.vectors.engine.qdrant import QdrantEngine
+from muniment.vectors.engine.qdrant.server import QdrantEngine
 
 INDEX = "main"
 

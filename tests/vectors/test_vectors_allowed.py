@@ -13,9 +13,13 @@ from qdrant_edge import ScrollRequest
 
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, Filter, Payload
-from muniment.vectors.engine import edge, edge_gather, edge_memory, edge_readers, edge_search
-from muniment.vectors.engine.edge import EdgeShards
-from muniment.vectors.engine.edge_replay import as_put, replay
+from muniment.vectors.engine.edge import gather as edge_gather
+from muniment.vectors.engine.edge import memory as edge_memory
+from muniment.vectors.engine.edge import readers as edge_readers
+from muniment.vectors.engine.edge import search as edge_search
+from muniment.vectors.engine.edge import shards as edge
+from muniment.vectors.engine.edge.replay import as_put, replay
+from muniment.vectors.engine.edge.shards import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Gathering, Matching, Nearest
 
 LEASE = bm25.of_query([bm25.term_id("lease")])

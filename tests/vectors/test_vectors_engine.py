@@ -30,8 +30,8 @@ from muniment.vectors.contract import (
     Upsert,
     Vectors,
 )
-from muniment.vectors.engine.proxy import ChildEngine
-from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.processes.proxy import ChildEngine
+from muniment.vectors.engine.processes.supervisor import Supervisor
 from muniment.vectors.service import EngineVectors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

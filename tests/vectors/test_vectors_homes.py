@@ -15,8 +15,10 @@ from qdrant_edge import EdgeShard
 
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, Filter, Payload
-from muniment.vectors.engine import edge, edge_homes, edge_opened
-from muniment.vectors.engine.edge import EdgeShards
+from muniment.vectors.engine.edge import homes as edge_homes
+from muniment.vectors.engine.edge import opened as edge_opened
+from muniment.vectors.engine.edge import shards as edge
+from muniment.vectors.engine.edge.shards import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Home
 
 NAMESPACE = UUID(int=11)

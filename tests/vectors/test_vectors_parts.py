@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from muniment.kernel.problems import Throttled, Unavailable
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, EngineDown, Range
-from muniment.vectors.engine import edge, edge_config, edge_readers, edge_search, layout
+from muniment.vectors.engine.edge import config as edge_config
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.edge import readers as edge_readers
+from muniment.vectors.engine.edge import search as edge_search
+from muniment.vectors.engine.edge import shards as edge
 from muniment.vectors.engine.engine import LEAN_FIELDS, EnginePoint
-from muniment.vectors.engine.frames import Frame, pack_ragged, receive, send, unpack_ragged
-from muniment.vectors.engine.queue import Call, CallQueue
+from muniment.vectors.engine.processes.frames import Frame, pack_ragged, receive, send, unpack_ragged
+from muniment.vectors.engine.processes.queue import Call, CallQueue
 
 
 def named(name: str, *, writes: bool = False) -> Call:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.vectors.engine.resident import Mapped, Pages, mapped_bytes, release
+from muniment.vectors.engine.edge.resident import Mapped, Pages, mapped_bytes, release
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is only told by the page under Linux")
 SIZE = 1 << 20

@@ -16,12 +16,14 @@ from qdrant_edge import EdgeShard
 
 from muniment.vectors import bm25
 from muniment.vectors.contract import AnyOf, Filter, Payload
-from muniment.vectors.engine import edge_memory, edge_search, edge_terms
-from muniment.vectors.engine.edge import EdgeShards
-from muniment.vectors.engine.edge_memory import Corpus
+from muniment.vectors.engine.edge import memory as edge_memory
+from muniment.vectors.engine.edge import search as edge_search
+from muniment.vectors.engine.edge import terms as edge_terms
+from muniment.vectors.engine.edge.memory import Corpus
+from muniment.vectors.engine.edge.shards import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Matching
-from muniment.vectors.engine.frames import Frame, receive, send
-from muniment.vectors.engine.spawning import serve
+from muniment.vectors.engine.processes.frames import Frame, receive, send
+from muniment.vectors.engine.processes.spawning import serve
 
 SAMPLE = 50
 PAGE = 1000

@@ -8,8 +8,8 @@ import pytest
 
 from muniment.vectors import keywords
 from muniment.vectors.contract import AnyOf, Payload
-from muniment.vectors.engine import edge_gather
-from muniment.vectors.engine.edge import EdgeShards
+from muniment.vectors.engine.edge import gather as edge_gather
+from muniment.vectors.engine.edge.shards import EdgeShards
 from muniment.vectors.engine.engine import EnginePoint, Gathered, Gathering
 
 VECTOR = np.array([1, 0], np.float32)

@@ -31,6 +31,7 @@ from muniment.documents.contract import (
 from muniment.documents.fields import Effective, Layer
 from muniment.documents.history import days_kept
 from muniment.documents.ingest_store import parsed_text
+from muniment.documents.recent import Chunk
 from muniment.documents.store import documents
 from muniment.identity.contract import Ids
 from muniment.kernel.caller import caller
@@ -132,25 +133,28 @@ class Reading(Base):
         who = caller()
         if not request.chunks or not who.tokens:
             return Passages(passages={})
-        rows = await self._chunks(request)
-        read = [row for row in rows if access.may_read(access.holding(row), who)]
-        names = await self._named({row.collection for row in read})
-        named = [row for row in read if row.collection in names]
+        chunks = await self._chunks(request)
+        read = [chunk for chunk in chunks if access.may_read(access.holding(chunk.row), who)]
+        names = await self._named({chunk.row.collection for chunk in read})
+        named = [chunk for chunk in read if chunk.row.collection in names]
         wanted = demanded(request.phrases)
-        unsaid = {row.chunk_id for row in named if wanted and not _says(row, wanted, then=request.as_of)}
+        unsaid = {c.row.chunk_id for c in named if wanted and not _says(c.row, wanted, then=request.as_of)}
+        said = {chunk.row.chunk_id: chunk for chunk in named if chunk.row.chunk_id not in unsaid}
         found = {
-            row.chunk_id: _passage(row, names[row.collection], then=request.as_of)
-            for row in named
-            if row.chunk_id not in unsaid
+            name: chunk.passage or _passage(chunk.row, names[chunk.row.collection], then=request.as_of)
+            for name, chunk in said.items()
         }
         # At once: one by one takes half as long again.
-        return Passages.model_validate({"passages": found, "unsaid": tuple(unsaid)})
+        passages = Passages.model_validate({"passages": found, "unsaid": tuple(unsaid)})
+        for name, chunk in said.items():
+            chunk.passage = passages.passages[name]
+        return passages
 
-    async def _chunks(self, request: Hydrate) -> Sequence[Row[Any]]:
+    async def _chunks(self, request: Hydrate) -> Sequence[Chunk]:
         if request.as_of is None:
-            return await self._recent.rows(request.chunks)
+            return await self._recent.of(request.chunks)
         async with self._database.read() as connection:
-            return await registry.passages(connection, request.chunks, request.as_of)
+            return [Chunk(row) for row in await registry.passages(connection, request.chunks, request.as_of)]
 
     async def history(self, request: CountReadable) -> HistoryKept:
         """As the collections say, or the server's setting for them."""

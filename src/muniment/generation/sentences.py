@@ -15,18 +15,33 @@ _FENCE = re.compile(r"```|~~~")
 _RULE = re.compile(r"[\s|:\-=_*+]+")
 _TITLE_LINE = re.compile(r"#{1,6}\s|<!--|\*\*[^*]+\*\*:?$|__[^_]+__:?$")
 _ENDED = re.compile(r"[.!:;\u2026\u3002\uff01\uff61\u0964][\"'\u201d\u2019\u00bb)\]*_`\u300d\u300f]*(?:\[\d+\])*$")
-_BOILERPLATE = re.compile(
-    r"\u00a9|\(c\)\s*\d{4}|copyright\b.*\d{4}|all rights reserved|t(?<!\wt)able of contents\b"
-    r"|skip to (?:main )?content|c(?<!\wc)ookies?\b.*\b(?:accept|policy|consent)|privacy policy"
-    r"|terms of (?:use|service)$|page \d+ of \d+|click here|subscribe to|sign up for our"
-    r"|\.{5}|\.(?<=\s\.)(?:\s\.){3}"
-)
-"""In lower case, each from a character on: so `re` passes over all others, and takes a sixth of the time."""
+_BOILERPLATE = {
+    said: re.compile(pattern)
+    for said, pattern in {
+        "\u00a9": "\u00a9",
+        "(c)": r"\(c\)\s*\d{4}",
+        "copyright": r"copyright\b.*\d{4}",
+        "all rights reserved": "all rights reserved",
+        "table of contents": r"(?<!\w)table of contents\b",
+        "skip to": r"skip to (?:main )?content",
+        "cookie": r"(?<!\w)cookies?\b.*\b(?:accept|policy|consent)",
+        "privacy policy": "privacy policy",
+        "terms of": r"terms of (?:use|service)$",
+        "page ": r"page \d+ of \d+",
+        "click here": "click here",
+        "subscribe to": "subscribe to",
+        "sign up for our": "sign up for our",
+        "..": r"\.{5}",
+        ".": r"(?:\s\.){4}",
+    }.items()
+}
+"""In lower case, by what it must hold: to look for that first takes a tenth of the time."""
 
 _NAVIGATION = re.compile(
     r"contents$|last (?:updated|modified)\b|(?:previous|next|back to top)\b[^.]*$", re.IGNORECASE
 )
-_LINKS = re.compile(r"[^|\n]\s[|\u00b7\u2022>»]\s(?:[^|\n]{1,30}\s[|\u00b7\u2022>»]\s){2}")
+_MARKS = "|\u00b7\u2022>»"
+_LINKS = re.compile(rf"[^|\n]\s[{_MARKS}]\s(?:[^|\n]{{1,30}}\s[{_MARKS}]\s){{2}}")
 """Three, a mark after each. Of the first its end is enough: to look for all of it takes 1 ms a page."""
 
 _ASKED = re.compile(r"\b(?:asked|asks|wondered|inquired|wants? to know)\b[^.]*\.?$", re.IGNORECASE)
@@ -143,12 +158,21 @@ def _is_sentence(piece: str, names: set[str]) -> bool:
     letters = sum(map(str.isalpha, piece))
     if letters * 2 < len(piece) or _RULE.fullmatch(piece) or _TITLE_LINE.match(piece):
         return False
-    if _BOILERPLATE.search(piece.lower()) or _NAVIGATION.match(piece) or _LINKS.search(piece):
+    if _is_boilerplate(piece.lower()) or _NAVIGATION.match(piece) or _lists_links(piece):
         return False
-    if _plain(piece) in names:
+    # Without white space and stops a piece has all of its letters still.
+    if any(letters <= len(name) for name in names) and _plain(piece) in names:
         return False
     # A short line without a stop is a heading that lost its mark.
     return bool(_ENDED.search(piece)) or piece.endswith("?") or piece.startswith("|") or len(piece.split()) >= 8  # noqa: PLR2004
+
+
+def _is_boilerplate(lower: str) -> bool:
+    return any(said in lower and pattern.search(lower) for said, pattern in _BOILERPLATE.items())
+
+
+def _lists_links(piece: str) -> bool:
+    return any(mark in piece for mark in _MARKS) and _LINKS.search(piece) is not None
 
 
 def _plain(text: str) -> str:

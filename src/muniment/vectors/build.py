@@ -9,10 +9,10 @@ from muniment.kernel.extras import late
 from muniment.kernel.house import Ground
 from muniment.kernel.settings import RoomSettings
 from muniment.vectors.contract import Vectors
-from muniment.vectors.engine.building import IndexedCopies
+from muniment.vectors.engine.copies.building import IndexedCopies
 from muniment.vectors.engine.engine import Engine
-from muniment.vectors.engine.processes import Processes
-from muniment.vectors.engine.proxy import ChildEngine
+from muniment.vectors.engine.processes.proxy import ChildEngine
+from muniment.vectors.engine.processes.routes import Processes
 from muniment.vectors.engine.terms import Terms
 from muniment.vectors.service import EngineVectors
 
@@ -87,7 +87,7 @@ async def build(settings: VectorsSettings, ground: Ground) -> AsyncIterator[Vect
 @asynccontextmanager
 async def _server(settings: VectorsSettings, url: str) -> AsyncIterator[Engine]:
     client_of = late("qdrant_client", extra="qdrant").AsyncQdrantClient
-    driver = late("muniment.vectors.engine.qdrant")
+    driver = late("muniment.vectors.engine.qdrant.server")
     key = settings.api_key.get_secret_value() if settings.api_key else None
     where = {"location": url} if url == IN_MEMORY else {"url": url, "port": None, "api_key": key}
     client = client_of(**where, check_compatibility=False, timeout=_SERVER_SECONDS)

@@ -11,10 +11,10 @@ from qdrant_edge import Filter as EdgeFilter
 from muniment.vectors import bm25
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import Filter
-from muniment.vectors.engine.edge_config import OF_NOTHING_IDF
-from muniment.vectors.engine.edge_filter import edge_filter
-from muniment.vectors.engine.edge_point import uuid
-from muniment.vectors.engine.edge_terms import Inside, TermIds, TermTable
+from muniment.vectors.engine.edge.config import OF_NOTHING_IDF
+from muniment.vectors.engine.edge.filter import edge_filter
+from muniment.vectors.engine.edge.point import uuid
+from muniment.vectors.engine.edge.terms import Inside, TermIds, TermTable
 
 _MOST_POINTS = 16_384
 """IDF is taken over all points, exactly, where they are no more; of more it tells 1 in 16,000 from none."""

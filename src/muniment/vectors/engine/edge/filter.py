@@ -26,7 +26,7 @@ from muniment.vectors.contract import (
     Range,
     Scalar,
 )
-from muniment.vectors.engine.edge_readers import READERS, readable_by
+from muniment.vectors.engine.edge.readers import READERS, readable_by
 from muniment.vectors.engine.stored import path, stored_value
 
 EdgeCondition = (

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from muniment.vectors.engine.frames import Frame, decode, encode, frame_bytes
+from muniment.vectors.engine.processes.frames import Frame, decode, encode, frame_bytes
 
 _FILE_BYTES = 16_000_000
 

@@ -8,7 +8,7 @@ import numpy as np
 from muniment.kernel.model import Matrix
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.engine.engine import EnginePoint
-from muniment.vectors.engine.frames import Array, pack_ids, pack_ragged, unpack_ids, unpack_ragged
+from muniment.vectors.engine.processes.frames import Array, pack_ids, pack_ragged, unpack_ids, unpack_ragged
 
 
 def pack_points(points: Sequence[EnginePoint], vectors: Matrix) -> tuple[list[Any], tuple[Array, ...]]:

@@ -20,11 +20,11 @@ from qdrant_edge import ScoredPoint as EdgeHit
 from muniment.kernel.model import Matrix
 from muniment.vectors import bm25
 from muniment.vectors.contract import Filter
-from muniment.vectors.engine.edge_config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
-from muniment.vectors.engine.edge_filter import edge_filter
-from muniment.vectors.engine.edge_memory import Corpus
-from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.edge_point import named, uuid
+from muniment.vectors.engine.edge.config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
+from muniment.vectors.engine.edge.filter import edge_filter
+from muniment.vectors.engine.edge.memory import Corpus
+from muniment.vectors.engine.edge.opened import OpenIndex
+from muniment.vectors.engine.edge.point import named, uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EngineQuery, Nearest
 
 

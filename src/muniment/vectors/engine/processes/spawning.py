@@ -14,7 +14,7 @@ from typing import NamedTuple
 from muniment.kernel.guard import only_problems
 from muniment.kernel.logs import configure_logs
 from muniment.kernel.problems import Problem
-from muniment.vectors.engine.frames import Frame, receive, send
+from muniment.vectors.engine.processes.frames import Frame, receive, send
 
 _PR_SET_PDEATHSIG = 1
 _REST_SECONDS = 0.005

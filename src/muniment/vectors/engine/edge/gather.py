@@ -10,10 +10,10 @@ from qdrant_edge import CountRequest, HasIdCondition, Query, QueryBatchRequest, 
 from qdrant_edge import Filter as EdgeFilter
 
 from muniment.vectors.contract import Filter, Signal
-from muniment.vectors.engine.edge_config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
-from muniment.vectors.engine.edge_memory import Corpus
-from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.edge_point import uuid
+from muniment.vectors.engine.edge.config import EXACT_SEARCH, PLAIN_SEARCH, dense_search
+from muniment.vectors.engine.edge.memory import Corpus
+from muniment.vectors.engine.edge.opened import OpenIndex
+from muniment.vectors.engine.edge.point import uuid
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, Gathered, Gathering, signals_of
 
 MANY_POINTS = 250_000

@@ -18,16 +18,16 @@ from typing import Any
 
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem, Throttled, Unavailable
-from muniment.vectors.engine import layout
-from muniment.vectors.engine.frames import Frame, receive, send
-from muniment.vectors.engine.mirror import Mirror
-from muniment.vectors.engine.oplog import Position
-from muniment.vectors.engine.processes import Processes, Route
-from muniment.vectors.engine.spawning import Spawned, finished, spawned
-from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.copies.mirror import Mirror
+from muniment.vectors.engine.copies.oplog import Position
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.processes.frames import Frame, receive, send
+from muniment.vectors.engine.processes.routes import Processes, Route
+from muniment.vectors.engine.processes.spawning import Spawned, finished, spawned
+from muniment.vectors.engine.processes.supervisor import Supervisor
 from muniment.vectors.engine.terms import Terms
 
-_BUILDER = "muniment.vectors.engine.builder"
+_BUILDER = "muniment.vectors.engine.copies.builder"
 _COPY_POINTS = 256
 _FOLLOW_OPERATIONS = 64
 _REPLAY_OPERATIONS = 16

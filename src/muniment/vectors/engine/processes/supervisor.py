@@ -10,11 +10,11 @@ from muniment.kernel.backoff import backoff_seconds
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem
 from muniment.vectors.contract import EngineDown
-from muniment.vectors.engine.frames import Frame, receive, send
-from muniment.vectors.engine.queue import Call, CallQueue
-from muniment.vectors.engine.spawning import Spawned, spawned
+from muniment.vectors.engine.processes.frames import Frame, receive, send
+from muniment.vectors.engine.processes.queue import Call, CallQueue
+from muniment.vectors.engine.processes.spawning import Spawned, spawned
 
-_CHILD = "muniment.vectors.engine.child"
+_CHILD = "muniment.vectors.engine.processes.child"
 _STOP_SECONDS = 10.0
 _FIRST_RESTART_SECONDS = 0.1
 _MOST_RESTART_SECONDS = 30.0

@@ -14,15 +14,16 @@ from pydantic import TypeAdapter
 
 from muniment.vectors.bm25 import Keywords
 from muniment.vectors.contract import Filter, Signal
-from muniment.vectors.engine import edge_gather, edge_search
-from muniment.vectors.engine.edge import ENGINE, EdgeShards
-from muniment.vectors.engine.edge_opened import OpenIndex
+from muniment.vectors.engine.copies.oplog import Position
+from muniment.vectors.engine.edge import gather as edge_gather
+from muniment.vectors.engine.edge import search as edge_search
+from muniment.vectors.engine.edge.opened import OpenIndex
+from muniment.vectors.engine.edge.resident import Mapped
+from muniment.vectors.engine.edge.shards import ENGINE, EdgeShards
 from muniment.vectors.engine.engine import EngineQuery, Gathering, Matching, Nearest
-from muniment.vectors.engine.frames import Frame, pack_ids, send, unpack_ids
-from muniment.vectors.engine.oplog import Position
-from muniment.vectors.engine.points import unpack_points
-from muniment.vectors.engine.resident import Mapped
-from muniment.vectors.engine.spawning import Answers, connected, serve
+from muniment.vectors.engine.processes.frames import Frame, pack_ids, send, unpack_ids
+from muniment.vectors.engine.processes.points import unpack_points
+from muniment.vectors.engine.processes.spawning import Answers, connected, serve
 
 _FILTER: TypeAdapter[Filter] = TypeAdapter(Filter)
 

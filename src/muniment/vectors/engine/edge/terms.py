@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_edge import EdgeShard
 
-from muniment.vectors.engine.edge_point import named, uuid
+from muniment.vectors.engine.edge.point import named, uuid
 from muniment.vectors.engine.engine import KEYWORDS
 
 TermIds = NDArray[np.uint32]

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from muniment.kernel.problems import Problem, Throttled
-from muniment.vectors.engine.frames import Frame
+from muniment.vectors.engine.processes.frames import Frame
 
 _QUERIES_BEFORE_A_WRITE = 16
 """Under a flood of queries a write still gets its turn."""

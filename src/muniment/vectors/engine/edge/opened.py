@@ -6,9 +6,9 @@ from pathlib import Path
 from qdrant_edge import EdgeShard
 
 from muniment.vectors.contract import BadVectors
-from muniment.vectors.engine.edge_homes import Homes
-from muniment.vectors.engine.edge_memory import Memory
-from muniment.vectors.engine.resident import Pages, release
+from muniment.vectors.engine.edge.homes import Homes
+from muniment.vectors.engine.edge.memory import Memory
+from muniment.vectors.engine.edge.resident import Pages, release
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from qdrant_edge import Filter as EdgeFilter
 
 from muniment.kernel.model import Matrix
 from muniment.vectors.bm25 import Keywords
-from muniment.vectors.engine.edge_point import named, sparse, uuid
-from muniment.vectors.engine.edge_readers import numbered
+from muniment.vectors.engine.copies.oplog import LogReader
+from muniment.vectors.engine.edge.point import named, sparse, uuid
+from muniment.vectors.engine.edge.readers import numbered
 from muniment.vectors.engine.engine import DENSE, KEYWORDS, EnginePoint
-from muniment.vectors.engine.frames import Frame, pack_ids, unpack_ids
-from muniment.vectors.engine.oplog import LogReader
-from muniment.vectors.engine.points import pack_points, unpack_points
+from muniment.vectors.engine.processes.frames import Frame, pack_ids, unpack_ids
+from muniment.vectors.engine.processes.points import pack_points, unpack_points
 
 
 def put(points: Sequence[EnginePoint], vectors: Matrix) -> Frame:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from qdrant_edge import EdgeShard
 
-from muniment.vectors.engine import layout
-from muniment.vectors.engine.edge_config import index_fields, indexed
-from muniment.vectors.engine.edge_readers import index_numbers
-from muniment.vectors.engine.edge_replay import ahead, replay
-from muniment.vectors.engine.frames import Frame
-from muniment.vectors.engine.oplog import LogReader, Position
-from muniment.vectors.engine.resident import release, trim
-from muniment.vectors.engine.spawning import connected, serve
+from muniment.vectors.engine.copies.oplog import LogReader, Position
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.edge.config import index_fields, indexed
+from muniment.vectors.engine.edge.readers import index_numbers
+from muniment.vectors.engine.edge.replay import ahead, replay
+from muniment.vectors.engine.edge.resident import release, trim
+from muniment.vectors.engine.processes.frames import Frame
+from muniment.vectors.engine.processes.spawning import connected, serve
 
 _FLUSH_POINTS = 4096
 

@@ -8,12 +8,12 @@ from uuid import UUID
 from qdrant_edge import ScrollRequest
 
 from muniment.kernel.problems import Unavailable
-from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.edge_point import uuid
-from muniment.vectors.engine.edge_replay import as_put
-from muniment.vectors.engine.frames import Frame
-from muniment.vectors.engine.oplog import OperationLog, Position
-from muniment.vectors.engine.resident import release
+from muniment.vectors.engine.copies.oplog import OperationLog, Position
+from muniment.vectors.engine.edge.opened import OpenIndex
+from muniment.vectors.engine.edge.point import uuid
+from muniment.vectors.engine.edge.replay import as_put
+from muniment.vectors.engine.edge.resident import release
+from muniment.vectors.engine.processes.frames import Frame
 
 _RELEASE_POINTS = 8192
 """After so many that were copied what they lie in is let go of: 6 kB of mapped files each."""

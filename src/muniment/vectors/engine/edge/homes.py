@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from qdrant_edge import EdgeShard, Record, ScrollRequest
 
-from muniment.vectors.engine.edge_point import uuid
+from muniment.vectors.engine.edge.point import uuid
 from muniment.vectors.engine.engine import EnginePoint, Home
 
 _FIELDS = list(Home._fields)

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from muniment.kernel.logs import get_logger
 from muniment.kernel.problems import Problem
-from muniment.vectors.engine import layout
-from muniment.vectors.engine.frames import Frame
-from muniment.vectors.engine.supervisor import Supervisor
+from muniment.vectors.engine.edge import layout
+from muniment.vectors.engine.processes.frames import Frame
+from muniment.vectors.engine.processes.supervisor import Supervisor
 
 _log = get_logger(__name__)
 

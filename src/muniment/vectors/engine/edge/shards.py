@@ -17,18 +17,18 @@ from qdrant_edge import EdgeShard, ScrollRequest, UpdateOperation
 from muniment.kernel.model import Matrix
 from muniment.kernel.problems import Unavailable
 from muniment.vectors.contract import Filter, IndexMissing, IndexStatus, Payload
-from muniment.vectors.engine import layout, resident
-from muniment.vectors.engine.edge_config import growing, index_fields
-from muniment.vectors.engine.edge_copying import Copying
-from muniment.vectors.engine.edge_filter import edge_filter
-from muniment.vectors.engine.edge_memory import Memory
-from muniment.vectors.engine.edge_opened import OpenIndex
-from muniment.vectors.engine.edge_point import uuid
-from muniment.vectors.engine.edge_readers import has_numbers, index_numbers, numbered
-from muniment.vectors.engine.edge_replay import ahead, changed, put, removed, replay, update_of
+from muniment.vectors.engine.copies.oplog import LogReader, Position
+from muniment.vectors.engine.edge import layout, resident
+from muniment.vectors.engine.edge.config import growing, index_fields
+from muniment.vectors.engine.edge.copying import Copying
+from muniment.vectors.engine.edge.filter import edge_filter
+from muniment.vectors.engine.edge.memory import Memory
+from muniment.vectors.engine.edge.opened import OpenIndex
+from muniment.vectors.engine.edge.point import uuid
+from muniment.vectors.engine.edge.readers import has_numbers, index_numbers, numbered
+from muniment.vectors.engine.edge.replay import ahead, changed, put, removed, replay, update_of
 from muniment.vectors.engine.engine import EnginePoint
-from muniment.vectors.engine.frames import Frame
-from muniment.vectors.engine.oplog import LogReader, Position
+from muniment.vectors.engine.processes.frames import Frame
 from muniment.vectors.engine.stored import stored
 
 ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from muniment.kernel.model import Matrix
 from muniment.vectors.contract import Filter, Payload, PointIds, ScoredPoint, VectorsStatus
 from muniment.vectors.engine.engine import EnginePoint, EngineQuery, Gathered, Gathering, Home, Nearest
-from muniment.vectors.engine.frames import Array, Frame, pack_ids, unpack_ids
-from muniment.vectors.engine.points import pack_points
+from muniment.vectors.engine.processes.frames import Array, Frame, pack_ids, unpack_ids
+from muniment.vectors.engine.processes.points import pack_points
 
 # Each slice is one turn of the queue, a few milliseconds long, so that queries get between. The last one syncs.
 _UPSERT_POINTS = 64

@@ -38,8 +38,8 @@ from muniment.vectors.engine.engine import (
     Nearest,
     signals_of,
 )
-from muniment.vectors.engine.qdrant_collection import create
-from muniment.vectors.engine.qdrant_filter import server_filter
+from muniment.vectors.engine.qdrant.collection import create
+from muniment.vectors.engine.qdrant.filter import server_filter
 from muniment.vectors.engine.stored import stored
 
 _SLICE = 256

@@ -1,0 +1,1 @@
+"""Indexed copies: built beside the shard that serves, then put in its place."""

@@ -1,0 +1,1 @@
+"""Qdrant Edge: shards in this process."""

@@ -1,0 +1,1 @@
+"""The child processes that shards live in, and the way to them."""
