@@ -129,11 +129,14 @@ async def test_a_journal_that_another_one_holds_is_waited_for_and_no_longer(tmp_
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     other.execute("PRAGMA locking_mode=EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
-    began = time.monotonic()
+    began, threads = time.monotonic(), set(threading.enumerate())
     with pytest.raises(Unavailable):
         await open_and_close(f"sqlite:///{tmp_path}")
     assert time.monotonic() - began < 5
     other.close()
+    async with asyncio.timeout(5):  # a thread that answers a loop which is closed by then fails
+        while set(threading.enumerate()) - threads:
+            await asyncio.sleep(0.01)
 
 
 async def open_and_close(url):
