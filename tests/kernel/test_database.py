@@ -134,9 +134,8 @@ async def test_a_journal_that_another_one_holds_is_waited_for_and_no_longer(tmp_
         await open_and_close(f"sqlite:///{tmp_path}")
     assert time.monotonic() - began < 5
     other.close()
-    async with asyncio.timeout(5):  # a thread that answers a loop which is closed by then fails
-        while set(threading.enumerate()) - threads:
-            await asyncio.sleep(0.01)
+    for left in set(threading.enumerate()) - threads:  # one that answers a loop which is closed by then fails
+        await asyncio.to_thread(left.join, 5)
 
 
 async def open_and_close(url):
